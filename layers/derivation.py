@@ -1,0 +1,386 @@
+"""Rules compiled to SQL: the SELECT that derives an audience's rows of one layer from the vault.
+
+The statement looks at the record itself, at frozen public reference data, at consents and partners of that record,
+and at the batch clock; at no other record. So a hidden record cannot change a visible row.
+Literals come from the rule file and the declarations, never from a request; they are quoted all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ARRAY
+
+from layers.audience import LEVELS, Audience
+from layers.layer import Field, Layer
+from layers.policy import SCOPES, Place, Policy, ReleasedLayer, Tier, Verb, consent_scopes
+
+NOW, BATCHED = 0, 1
+"""Streams of a released relation: rows kept in step by triggers, and rows that only the batch clock writes."""
+
+NEAR_LEVEL = 2
+"""A place known as 'near' lies within about 25 km: its cell is at least of this level (40 km)."""
+
+_SQL_TYPE = {
+    "text": "text", "code": "text", "integer": "bigint", "number": "double precision", "date": "date",
+    "datetime": "timestamptz", "boolean": "boolean",
+}
+_CONSENT_ASPECT = {"partner": "name", "title": "title", "place": "place"}
+
+
+def literal(value: str) -> str:
+    """An SQL string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def text_array(values: Sequence[str]) -> str:
+    return f"ARRAY[{', '.join(map(literal, values))}]::text[]"
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    sql_type: str
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The own form or a tier, numbered in the order in which they are tried."""
+
+    number: int
+    stream: int
+    tier: Tier | None
+    fields: Mapping[str, Verb]
+
+
+def columns(released: ReleasedLayer) -> list[Column]:
+    """The released relation's columns, in order. Those that start with _ are the server's own and never leave it."""
+    out = [
+        Column("fid", "bigint"),
+        Column("geom", "geometry(Geometry,4326)"),
+        Column("geom3857", "geometry(Geometry,3857)"),
+        Column("area", "text"),
+        Column("place_precision", "text"),
+    ]
+    if released.layer.time:
+        out += [Column("time_from", "timestamptz"), Column("time_to", "timestamptz"), Column("time_precision", "text")]
+    out += [Column(f.name, _SQL_TYPE[f.type]) for f in released.fields]
+    if released.search:
+        out.append(Column("_text", "text"))
+    out.append(Column("_stream", "smallint"))
+    return out
+
+
+def fid(family: str, layer: str, record: str = "r.id") -> str:
+    """The keyed id of a record: 53 bits of HMAC-SHA-256 under the family's key, so that ids tell nothing."""
+    return f"vault.fid({record}, (SELECT key FROM vault.release_keys WHERE family = {literal(family)} AND layer = {literal(layer)}))"
+
+
+def derive(released: ReleasedLayer, source: str, stream: int, clock: str) -> str | None:
+    """SELECT of `columns(released)` for the records of `source` (a table or transition table), for one stream.
+
+    `clock` is an SQL expression (timestamptz): the batch slot as of which the release holds. None when the audience
+    has no form in that stream.
+    """
+    forms = _forms(released)
+    mine = [f for f in forms if f.stream == stream]
+    if not mine:
+        return None
+    layer = released.layer
+    joins, wanted = _joins(released, forms, clock)
+    branches = " ".join(f"WHEN {_condition(f, released)} THEN {f.number}" for f in forms)
+    numbers = ", ".join(str(f.number) for f in mine)
+    due = [f"(r._form <> {f.number} OR {_due(layer, f.tier)} <= {clock})" for f in mine if f.tier and f.tier.delay]
+    absent = [
+        f"(r._form <> {f.number} OR r.place_precision = 'unknown' OR {area} IS NOT NULL"
+        + (f" OR ({_exact_if(f.tier.place)} AND r.place_precision IN ('exact', 'near'))" if f.tier.place.exact_if else "")
+        + ")"
+        for f in mine
+        if f.tier and layer.geometry == "point" and (area := _area(f.tier.place)) is not None
+    ]
+    where = " AND ".join([f"r._form IN ({numbers})", *due, *absent])
+    select = ",\n  ".join(f"{_value(c.name, mine, released, stream)} AS {c.name}" for c in columns(released) if c.name != "geom3857")
+    # The geometry is projected once, from the value chosen for this audience.
+    out = ", ".join("ST_Transform(d.geom, 3857) AS geom3857" if c.name == "geom3857" else f"d.{c.name}" for c in columns(released))
+    return (
+        f"SELECT {out} FROM (SELECT\n  {select}\n"
+        f"FROM (SELECT r.*{wanted}, CASE {branches} END AS _form FROM {source} r{joins}) r\n"
+        f"{_place_joins(mine, released)}WHERE {where}) d"
+    )
+
+
+def _forms(released: ReleasedLayer) -> list[_Form]:
+    forms = [_Form(0, NOW, None, released.own)] if released.own else []
+    forms += [_Form(n + 1, BATCHED if t.delay else NOW, t, t.fields) for n, t in enumerate(released.tiers)]
+    return forms
+
+
+def _joins(released: ReleasedLayer, forms: Sequence[_Form], clock: str) -> tuple[str, str]:
+    """Consents and partners of the record, where a rule asks for them: at most one row each."""
+    joins, wanted = "", ""
+    tiers = [f.tier for f in forms if f.tier]
+    if any(consent_scopes(t) for t in tiers):
+        ranks = " ".join(f"WHEN {literal(s)} THEN {n + 1}" for n, s in enumerate(SCOPES))
+        rank = f"CASE c.scope {ranks} ELSE 0 END"
+        aspects = ", ".join(
+            f"max({rank}) FILTER (WHERE {literal(a)} = ANY (c.fields)) AS _consent_{a}" for a in ("name", "title", "place")
+        )
+        joins += (
+            f"\n  LEFT JOIN LATERAL (SELECT max({rank}) AS _consent_any, {aspects} FROM vault.consents c"
+            f" WHERE c.partner_id = r.partner_id AND c.withdrawn_on IS NULL AND c.given_on <= ({clock})::date"
+            f" AND (c.until IS NULL OR c.until >= ({clock})::date)) k ON true"
+        )
+        wanted += ", k._consent_any, k._consent_name, k._consent_title, k._consent_place"
+    if any(t.partner for t in tiers):
+        joins += "\n  LEFT JOIN vault.partners p ON p.id = r.partner_id"
+        wanted += ", p.code AS _partner_code"
+    return joins, wanted
+
+
+def _condition(form: _Form, released: ReleasedLayer) -> str:
+    audience = released.audience
+    if form.tier is None:
+        return f"r.level = ANY ({text_array(_levels(audience.level))}) AND {_held(audience, frozenset())}"
+    tier = form.tier
+    parts = [_held(audience, tier.compartments)]
+    explicit = f"r.publish && {text_array(_publishers(audience, released))}"
+    level = f"r.level = ANY ({text_array(_levels(tier.up_to))})" if tier.up_to else None
+    if tier.explicit == "also":
+        parts.append(f"({level} OR {explicit})" if level else explicit)
+    else:
+        parts += [level] if level else []
+        parts += [explicit] if tier.explicit == "require" else []
+    if tier.consent:
+        parts.append(f"k._consent_any >= {SCOPES.index(tier.consent) + 1}")
+    if tier.partner:
+        parts.append(f"p.code = {literal(audience.partner or '')}")
+    return " AND ".join(parts)
+
+
+def _levels(up_to: str) -> tuple[str, ...]:
+    return LEVELS[: LEVELS.index(up_to) + 1]
+
+
+def _held(audience: Audience, tier_compartments: frozenset[str]) -> str:
+    held = sorted(audience.compartments | tier_compartments)
+    return f"r.compartments <@ {text_array(held)}" if held else "r.compartments = '{}'"
+
+
+def _publishers(audience: Audience, released: ReleasedLayer) -> list[str]:
+    """A decision to release to an audience holds for every audience above it."""
+    return sorted(released.publishers or {audience.id})
+
+
+def _due(layer: Layer, tier: Tier) -> str:
+    assert layer.time is not None
+    time = layer.time
+    moments = [f"r.{c}::timestamptz" for c in (time.end, time.start, time.reported) if c]
+    return f"greatest({', '.join(moments)}) + interval '{int(tier.delay.total_seconds())} seconds'"
+
+
+def _exact_if(place: Place) -> str:
+    assert place.exact_if is not None
+    return f"coalesce(r._consent_place, 0) >= {SCOPES.index(place.exact_if) + 1}"
+
+
+# --- place -----------------------------------------------------------------------------------------------------------
+
+
+def _own_area(finest: int = 3) -> str:
+    """The area of a record whose own place is not a point: its administrative unit, no finer than `finest`."""
+    units = {n: f"'admin{n}.' || r.admin{n}" for n in (1, 2, 3)}
+    return (
+        f"CASE r.place_precision WHEN 'admin3' THEN {units[min(3, finest)] if finest else 'NULL'}"
+        f" WHEN 'admin2' THEN {units[min(2, finest)] if finest else 'NULL'}"
+        f" WHEN 'admin1' THEN {units[1] if finest else 'NULL'} WHEN 'linear' THEN {units[1] if finest else 'NULL'}"
+        " WHEN 'country' THEN (SELECT id FROM vault.areas_of_reference WHERE kind = 'admin0') END"
+    )
+
+
+def _cell(level: int) -> str:
+    return f"'c{level}.' || (r.cell_x >> {level}) || '.' || (r.cell_y >> {level})"
+
+
+def _area(place: Place) -> str | None:
+    """The area expression of a place rule, or None when the place is exact or not released."""
+    if place.kind == "cell":
+        near = _cell(max(place.level, NEAR_LEVEL))
+        return f"CASE r.place_precision WHEN 'exact' THEN {_cell(place.level)} WHEN 'near' THEN {near} ELSE {_own_area()} END"
+    if place.kind == "admin":
+        if place.level == 0:
+            return "(SELECT id FROM vault.areas_of_reference WHERE kind = 'admin0')"
+        return (
+            f"CASE WHEN r.place_precision IN ('exact', 'near') THEN 'admin{place.level}.' || r.admin{place.level}"
+            f" ELSE {_own_area(place.level)} END"
+        )
+    if place.kind == "honest":
+        fallbacks = [f"h{n}.area" for n in place.otherwise]
+        near = f"CASE WHEN hc.level < {NEAR_LEVEL} THEN {_cell(NEAR_LEVEL)} ELSE hc.area END"
+        chain = ", ".join(["NULL", *fallbacks])
+        # An administrative unit stands for a record only when it passes the same test as a cell.
+        below2 = ", ".join(["NULL", *(f"h{n}.area" for n in place.otherwise if n <= 1)])
+        return (
+            f"CASE r.place_precision WHEN 'exact' THEN coalesce(hc.area, {chain}) WHEN 'near' THEN coalesce({near}, {chain})"
+            f" WHEN 'admin3' THEN coalesce({chain}) WHEN 'admin2' THEN coalesce({chain})"
+            f" WHEN 'admin1' THEN coalesce({below2}) WHEN 'linear' THEN coalesce({below2})"
+            " WHEN 'country' THEN (SELECT id FROM vault.areas_of_reference WHERE kind = 'admin0') END"
+        )
+    return None
+
+
+def _place_joins(forms: Sequence[_Form], released: ReleasedLayer) -> str:
+    """The frozen tables of honest areas. At most one honest rule per layer and audience."""
+    rules = {f.tier.place.rule: f.tier.place for f in forms if f.tier and f.tier.place.kind == "honest"}
+    if len(rules) > 1:
+        raise ValueError(f"{released.id} for {released.audience.id}: more than one honest-cell rule")
+    out = ""
+    for key, place in rules.items():
+        out += (
+            f"LEFT JOIN vault.honest_cells hc ON hc.rule = {literal(key)} AND hc.cell_x = r.cell_x AND hc.cell_y = r.cell_y\n"
+        )
+        for level in place.otherwise:
+            out += (
+                f"LEFT JOIN vault.honest_areas h{level} ON h{level}.rule = {literal(key)}"
+                f" AND h{level}.area = 'admin{level}.' || r.admin{level}\n"
+            )
+    return out
+
+
+def _is_exact(form: _Form, layer: Layer) -> str:
+    """Is the row's own geometry released?"""
+    point = "r.place_precision IN ('exact', 'near')" if layer.geometry == "point" else "true"
+    if form.tier is None or form.tier.place.kind == "exact":
+        return point
+    if form.tier.place.exact_if:
+        return f"({point} AND {_exact_if(form.tier.place)})"
+    return "false"
+
+
+def _place_value(column: str, form: _Form, layer: Layer) -> str:
+    exact = _is_exact(form, layer)
+    place = form.tier.place if form.tier else Place("exact")
+    if layer.geometry != "point":
+        if place.kind not in ("exact", "none"):
+            raise ValueError(f"{layer.id}: only points can be made coarse; release lines and polygons exactly or not at all")
+        return {"geom": "r.geom" if place.kind == "exact" else "NULL::geometry", "area": "NULL::text",
+                "place_precision": "r.place_precision"}[column]
+    area = "NULL::text" if place.kind == "none" else _own_area() if place.kind == "exact" else _area(place)
+    if column == "geom":
+        return f"CASE WHEN {exact} THEN r.geom END"
+    if column == "area":
+        return f"CASE WHEN NOT {exact} THEN {area} END"
+    return (
+        f"CASE WHEN {exact} THEN r.place_precision ELSE coalesce((SELECT CASE WHEN a LIKE 'c%' THEN 'cell' WHEN a LIKE 'admin0%'"
+        f" THEN 'country' ELSE split_part(a, '.', 1) END FROM (SELECT {area} AS a) x), 'unknown') END"
+    )
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+def _time_value(column: str, form: _Form, layer: Layer) -> str:
+    time = layer.time
+    assert time is not None
+    start = f"r.{time.start}::timestamptz"
+    end = f"coalesce(r.{time.end}::timestamptz, {start})" if time.end else start
+    own = f"r.{time.precision}" if time.precision else "'day'"
+    unit = form.tier.time if form.tier else "exact"
+    if unit is None:
+        return "NULL" if column == "time_precision" else "NULL::timestamptz"
+    if unit == "exact":
+        return {"time_from": start, "time_to": end, "time_precision": own}[column]
+    if column == "time_from":
+        return f"date_trunc('{unit}', {start}, 'UTC')"
+    if column == "time_to":
+        # The end is open: an event up to midnight stays in its unit.
+        last = f"greatest({end} - interval '1 microsecond', {start})"
+        return f"(date_trunc('{unit}', {last} AT TIME ZONE 'UTC') + interval '1 {unit}') AT TIME ZONE 'UTC'"
+    coarser = {"day": "'week', 'month', 'longer'", "week": "'month', 'longer'", "month": "'longer'"}[unit]
+    return f"CASE WHEN {own} IN ({coarser}) THEN {own} ELSE '{unit}' END"
+
+
+# --- fields ----------------------------------------------------------------------------------------------------------
+
+
+def band_sql(value: str, bands: Sequence[int]) -> str:
+    """The band of a count as text: 0, 1-4, 5-9 …, 100+."""
+    labels = [
+        f"{low}" if n + 1 < len(bands) and bands[n + 1] == low + 1 else f"{low}-{bands[n + 1] - 1}" if n + 1 < len(bands) else f"{low}+"
+        for n, low in enumerate(bands)
+    ]
+    cases = " ".join(f"WHEN {value} < {bands[n + 1]} THEN {literal(labels[n])}" for n in range(len(bands) - 1))
+    return f"CASE WHEN {value} IS NULL THEN NULL {cases} ELSE {literal(labels[-1])} END"
+
+
+def _source(field: Field, layer: Layer) -> str:
+    column = layer.model.__table__.columns[field.name]
+    if isinstance(column.type, ARRAY):
+        return f"array_to_string(r.{field.name}, ', ')"
+    return f"r.{field.name}::{_SQL_TYPE[field.type]}"
+
+
+def _verb_sql(verb: Verb, field: Field, layer: Layer, family: str) -> str:
+    value = _source(field, layer)
+    if verb.kind == "show":
+        return value
+    if verb.kind == "pseudonym":
+        key = f"(SELECT key FROM vault.release_keys WHERE family = {literal(family)} AND layer = {literal(layer.id)})"
+        return f"vault.pseudonym({literal(field.name)}, {value}::text, {key})"
+    if verb.kind == "consent":
+        aspect = _CONSENT_ASPECT.get(field.name, "any")
+        rest = _verb_sql(verb.otherwise, field, layer, family) if verb.otherwise else "NULL"
+        assert verb.scope is not None
+        return f"CASE WHEN coalesce(r._consent_{aspect}, 0) >= {SCOPES.index(verb.scope) + 1} THEN {value} ELSE {rest} END"
+    if verb.sector_if:
+        known = f"(SELECT n FROM vault.partners_of_reference f WHERE f.admin2 = r.admin2 AND f.sector = r.sector)"
+        shown = f"{literal(verb.word + ' (')} || r.sector || ')'" if verb.word else value
+        rest = literal(verb.word) if verb.word else "NULL"
+        return f"CASE WHEN {value} IS NULL THEN NULL WHEN {known} >= {verb.sector_if} THEN {shown} ELSE {rest} END"
+    return f"CASE WHEN {value} IS NOT NULL THEN {literal(verb.word)} END"
+
+
+def _field_value(name: str, form: _Form, released: ReleasedLayer) -> str:
+    layer = released.layer
+    banded = name.endswith("_band") and name not in layer.field
+    field = layer.field[name.removesuffix("_band") if banded else name]
+    verb = form.fields.get(field.name)
+    if verb is None:
+        return "NULL"
+    if banded:
+        # The own form carries the band too, so that one filter works on both.
+        return band_sql(f"r.{field.name}", field.bands) if verb.kind in ("band", "show") else "NULL"
+    return "NULL" if verb.kind == "band" else _verb_sql(verb, field, layer, released.audience.family)
+
+
+def _form_value(column: str, form: _Form, released: ReleasedLayer) -> str:
+    if column in ("geom", "area", "place_precision"):
+        return _place_value(column, form, released.layer)
+    if column in ("time_from", "time_to", "time_precision"):
+        return _time_value(column, form, released.layer)
+    return _field_value(column, form, released)
+
+
+def _value(column: str, forms: Sequence[_Form], released: ReleasedLayer, stream: int) -> str:
+    if column == "fid":
+        return fid(released.audience.family, released.id)
+    if column == "_stream":
+        return f"{stream}::smallint"
+    if column == "_text":
+        return f"vault.search_text({', '.join(_case(n, forms, released) + '::text' for n in released.search)})"
+    sql_type = next(c.sql_type for c in columns(released) if c.name == column)
+    return f"({_case(column, forms, released)})::{sql_type}"
+
+
+def _case(column: str, forms: Sequence[_Form], released: ReleasedLayer) -> str:
+    values = [(f.number, _form_value(column, f, released)) for f in forms]
+    if len({v for _, v in values}) == 1:
+        return values[0][1]
+    return "CASE r._form " + " ".join(f"WHEN {n} THEN {v}" for n, v in values) + " END"
+
+
+def plan(policy: Policy, released: ReleasedLayer) -> str:
+    """The whole derivation as text, for the fingerprint that tells whether a relation must be built anew."""
+    parts = [f"{c.name} {c.sql_type}" for c in columns(released)]
+    parts += [derive(released, "vault.x", s, "clock") or "" for s in (NOW, BATCHED)]
+    return "\n".join([policy.reference, *parts])

@@ -1,0 +1,143 @@
+"""The checks of a rule file that reach over audiences: a lower audience never gets more, finer or earlier than a higher.
+
+For every pair of audiences A < B and every layer: what A sees, B sees too (in a form at least as fine), B's fields
+include A's at verbs at least as open, B's place and time are at least as fine, B waits no longer. A check that fails
+names the layer, both audiences and the remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import permutations
+
+from layers.audience import LEVELS, Audience
+from layers.policy import SCOPES, UNITS, Place, Policy, PolicyError, Tier, Verb, own_fields
+
+
+def check(policy: Policy) -> None:
+    """Raise PolicyError at the first rule that breaks the lattice."""
+    if len(set(policy.approved_by)) < 2:
+        raise PolicyError("approved_by: a rule file needs two different persons")
+    families: dict[str, list[Audience]] = {}
+    for audience in policy.audiences.values():
+        families.setdefault(audience.family, []).append(audience)
+    for name, members in families.items():
+        if len({a.level for a in members}) > 1 and "public" in {a.level for a in members}:
+            raise PolicyError(f"audiences: family {name!r} holds public with a cleared audience; their ids would link")
+    for low, high in permutations(policy.audiences.values(), 2):
+        if low < high:
+            for layer in policy.rules:
+                for fault in faults(policy.rules[layer], low, high):
+                    raise PolicyError(f"layers.{layer}: {low.id} would get {fault} than {high.id}; rules must be monotone")
+
+
+def faults(rule: Mapping[str, object], low: Audience, high: Audience) -> Iterator[str]:
+    """What a lower audience would get beyond a higher one, in words."""
+    own: Mapping[str, Mapping[str, Verb]] = rule["own"]  # type: ignore[assignment]
+    coarse: Mapping[str, tuple[Tier, ...]] = rule["coarse"]  # type: ignore[assignment]
+    own_low, own_high = own_fields(own, low), own_fields(own, high)
+    yield from _field_faults(own_low, own_high, "its own form, ")
+    for tier in coarse.get(low.id, ()):
+        theirs = coarse.get(high.id, ())
+        if not any(_covers(their, tier, high) for their in theirs):
+            if not _own_covers(tier, high):
+                yield f"records (up to {tier.up_to or tier.explicit}) that do not exist there, more"
+                return
+        yield from _field_faults(tier.fields, own_high, "")
+        for their in theirs:
+            if their.partner and not tier.partner:
+                continue
+            yield from _field_faults(tier.fields, their.fields, "")
+            if _finer(tier.place, their.place):
+                yield "a finer place"
+            if _time(tier) < _time(their):
+                yield "a finer time"
+            if tier.delay < their.delay:
+                yield "records earlier"
+
+
+def _own_covers(tier: Tier, high: Audience) -> bool:
+    """Everything the tier shows is dominated by the higher audience itself."""
+    return tier.up_to is not None and tier.explicit != "also" and high.dominates(tier.up_to, tier.compartments)
+
+
+def _covers(their: Tier, tier: Tier, high: Audience) -> bool:
+    """Is the set of records of `tier` within that of `their` (or within what `high` owns)?"""
+    if their.partner and not tier.partner:
+        return False
+    if not tier.compartments <= their.compartments | high.compartments:
+        return False
+    if their.consent and (tier.consent is None or SCOPES.index(tier.consent) < SCOPES.index(their.consent)):
+        return False
+    if their.explicit == "require" and tier.explicit != "require":
+        return False
+    if tier.explicit in ("require", "also") and their.explicit in ("require", "also"):
+        if tier.explicit == "require" and _rank(tier.up_to) <= max(_rank(their.up_to), high.rank):
+            return True
+        if their.explicit == "also":
+            return tier.explicit == "require" or _rank(tier.up_to) <= max(_rank(their.up_to), high.rank)
+    if tier.explicit == "also":
+        return False
+    return _rank(tier.up_to) <= max(_rank(their.up_to), high.rank)
+
+
+def _rank(level: str | None) -> int:
+    return -1 if level is None else LEVELS.index(level)
+
+
+def _field_faults(low: Mapping[str, Verb], high: Mapping[str, Verb], form: str) -> Iterator[str]:
+    for name, verb in low.items():
+        theirs = high.get(name)
+        if theirs is None:
+            yield f"{form}field {name}, more"
+        elif _more_open(verb, theirs):
+            yield f"{form}field {name} ({verb.kind}), more open"
+
+
+def _more_open(low: Verb, high: Verb) -> bool:
+    if high.kind == "show":
+        return False
+    if low.kind == "consent" and high.kind == "consent":
+        assert low.scope and high.scope
+        return SCOPES.index(low.scope) < SCOPES.index(high.scope)
+    return low.openness > high.openness
+
+
+def _finer(low: Place, high: Place) -> bool:
+    """Is `low` finer than `high`? Cells are nested: the smallest honest cell is at least a cell of level 0."""
+    if low.exact_if and high.kind != "exact":
+        if high.exact_if is None or SCOPES.index(low.exact_if) < SCOPES.index(high.exact_if):
+            return True
+    if low.kind == high.kind == "honest":
+        return (low.settlements, low.people) < (high.settlements, high.people)
+    if low.kind == "honest" and high.kind == "cell":
+        return high.level > 0
+    return low.coarseness < high.coarseness
+
+
+def _time(tier: Tier) -> int:
+    return {None: 9, "exact": 0, **{unit: n + 1 for n, unit in enumerate(UNITS)}}[tier.time]
+
+
+def check_change(old: Policy, new: Policy, allow_finer: bool = False) -> None:
+    """A change to a finer cell lets a reader with memory subtract: refuse it unless it is asked for by name.
+
+    Raises PolicyError naming layer and audience.
+    """
+    for layer, rule in new.rules.items():
+        before = old.rules.get(layer)
+        if before is None:
+            continue
+        for audience, tiers in rule["coarse"].items():
+            for was, now in zip(before["coarse"].get(audience, ()), tiers, strict=False):
+                finer = _finer(now.place, was.place) or _time(now) < _time(was)
+                if (finer or (was.place.kind != now.place.kind and not _nested(was.place, now.place))) and not allow_finer:
+                    raise PolicyError(
+                        f"layers.{layer}.coarse.{audience}: place or time becomes finer than in version {old.version}; "
+                        "two releases could be subtracted (give --allow-finer if two persons agreed)"
+                    )
+
+
+def _nested(was: Place, now: Place) -> bool:
+    """Coarser cells contain finer ones; an administrative area or nothing may replace a cell."""
+    return now.coarseness >= was.coarseness
