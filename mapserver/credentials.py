@@ -1,0 +1,138 @@
+"""Passwords of the database roles, one folder per process: `<secrets>/<process>/passwords.json`, mode 0600.
+
+A process is given its own folder only. That is what keeps the vault out of the reader's reach, in one machine's
+supervisor as well as in containers that mount one folder each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import make_conninfo
+
+from layers.database import AUTH, DESK, PUBLISHER
+from layers.policy import Policy
+from mapserver.cluster import OWNER
+from mapserver.settings import Settings, SettingsError
+
+PROCESSES = ("owner", "reader", "desk", "publisher")
+_FILE = "passwords.json"
+_CURSORS = "secret"
+"""Key of the cursor secret in the reader's and the desk's file. No role has that name."""
+
+
+def roles_of(process: str, policy: Policy) -> tuple[str, ...]:
+    """The database roles that a process may log in as."""
+    return {
+        "owner": (OWNER,),
+        "reader": (AUTH, *(audience.role for audience in policy.audiences.values())),
+        "desk": (AUTH, DESK),
+        "publisher": (PUBLISHER,),
+    }[process]
+
+
+def create(folder: Path, policy: Policy) -> dict[str, str]:
+    """Make what is missing, keep what is there, and return the password of every role (for migrations).
+
+    Roles that two processes share, such as that of accounts, have one password.
+    """
+    known: dict[str, str] = {}
+    for process in PROCESSES:
+        known |= read(folder, process)
+    wanted = {role for process in PROCESSES for role in roles_of(process, policy)} | {_CURSORS}
+    known |= {name: secrets.token_urlsafe(32) for name in sorted(wanted - known.keys())}
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for process in PROCESSES:
+        names = [*roles_of(process, policy)] + ([_CURSORS] if process in ("reader", "desk") else [])
+        content = {name: known[name] for name in names}
+        if read(folder, process) != content:
+            write_private(folder / process / _FILE, content)
+    return {role: password for role, password in known.items() if role != _CURSORS}
+
+
+def read(folder: Path, process: str) -> dict[str, str]:
+    """The file of one process: passwords by role. Empty when there is none."""
+    path = folder / process / _FILE
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except PermissionError:
+        raise SettingsError(f"{path} may not be read by this account; start as the one that made it") from None
+    except ValueError:
+        raise SettingsError(f"{path} is damaged; restore it, or start afresh with `parallax serve --reset`") from None
+
+
+def write_private(path: Path, content: Any) -> None:
+    """Write JSON that only this account may read, all or nothing."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.rename(path)
+
+
+def secrets_folder(settings: Settings) -> Path:
+    return settings.secrets or settings.home / "secrets"
+
+
+def equip(settings: Settings, process: str, policy: Policy, address: str) -> Settings:
+    """The settings with the credentials of `process` filled in and those of every other process removed.
+
+    `address` is the database without user and password. A DSN that the settings give already is kept.
+    """
+    passwords = read(secrets_folder(settings), process)
+
+    def dsn(role: str) -> str | None:
+        return make_conninfo(address, user=role, password=passwords[role]) if role in passwords else None
+
+    roles = roles_of(process, policy)
+    found: Mapping[str, Any] = {
+        "secret": settings.secret or passwords.get(_CURSORS, ""),
+        "owner_dsn": settings.owner_dsn or dsn(OWNER),
+        "desk_dsn": settings.desk_dsn or dsn(DESK),
+        "publisher_dsn": settings.publisher_dsn or dsn(PUBLISHER),
+        "auth_dsn": settings.auth_dsn or dsn(AUTH),
+        "reader_dsn": settings.reader_dsn
+        or {name: one for name, audience in policy.audiences.items() if (one := dsn(audience.role))},
+    }
+    allowed = {
+        "secret": process in ("reader", "desk"),
+        "owner_dsn": OWNER in roles,
+        "desk_dsn": DESK in roles,
+        "publisher_dsn": PUBLISHER in roles,
+        "auth_dsn": AUTH in roles,
+        "reader_dsn": process == "reader",
+    }
+    empty: Mapping[str, Any] = {"secret": "", "reader_dsn": {}}
+    update = {name: value if allowed[name] else empty.get(name) for name, value in found.items()}
+    missing = [name for name, needed in allowed.items() if needed and not update[name]]
+    if missing:
+        where = secrets_folder(settings) / process / _FILE
+        raise SettingsError(
+            f"the {process} has no {', '.join(missing)}: neither set ({_variable(missing[0])}) nor in {where};"
+            " `parallax db migrate` makes the file"
+        )
+    return settings.model_copy(update=update)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for a child process that shall read nothing else."""
+    variables = {"PARALLAX_CONFIG": ""}
+    dumped: dict[str, Any] = settings.model_dump(mode="json")
+    for name, value in dumped.items():
+        if value not in (None, "", {}):
+            variables[_variable(name)] = value if isinstance(value, str) else json.dumps(value)
+    return variables
+
+
+def _variable(name: str) -> str:
+    return "PARALLAX_" + name.upper()
