@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +35,27 @@ def roles_of(process: str, policy: Policy) -> tuple[str, ...]:
     }[process]
 
 
+def owner_password(folder: Path) -> str:
+    """The password of the cluster's superuser; made when there is none."""
+    known = read(folder, "owner")
+    if OWNER not in known:
+        known = {OWNER: secrets.token_urlsafe(32)}
+        write_private(folder / "owner" / _FILE, known)
+    return known[OWNER]
+
+
 def create(folder: Path, policy: Policy) -> dict[str, str]:
-    """Make what is missing, keep what is there, and return the password of every role (for migrations).
+    """Make what is missing for reader, desk and publisher, keep what is there, return the passwords by role.
 
     Roles that two processes share, such as that of accounts, have one password.
     """
+    processes = ("reader", "desk", "publisher")
     known: dict[str, str] = {}
-    for process in PROCESSES:
+    for process in processes:
         known |= read(folder, process)
-    wanted = {role for process in PROCESSES for role in roles_of(process, policy)} | {_CURSORS}
+    wanted = {role for process in processes for role in roles_of(process, policy)} | {_CURSORS}
     known |= {name: secrets.token_urlsafe(32) for name in sorted(wanted - known.keys())}
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for process in PROCESSES:
+    for process in processes:
         names = [*roles_of(process, policy)] + ([_CURSORS] if process in ("reader", "desk") else [])
         content = {name: known[name] for name in names}
         if read(folder, process) != content:
@@ -87,24 +95,19 @@ def secrets_folder(settings: Settings) -> Path:
 def equip(settings: Settings, process: str, policy: Policy, address: str) -> Settings:
     """The settings with the credentials of `process` filled in and those of every other process removed.
 
-    `address` is the database without user and password. A DSN that the settings give already is kept.
+    `address` is the database without user and password. A DSN that the settings give already is kept. Raises
+    SettingsError when a credential is missing.
     """
-    passwords = read(secrets_folder(settings), process)
-
-    def dsn(role: str) -> str | None:
-        return make_conninfo(address, user=role, password=passwords[role]) if role in passwords else None
-
-    roles = roles_of(process, policy)
-    found: Mapping[str, Any] = {
-        "secret": settings.secret or passwords.get(_CURSORS, ""),
-        "owner_dsn": settings.owner_dsn or dsn(OWNER),
-        "desk_dsn": settings.desk_dsn or dsn(DESK),
-        "publisher_dsn": settings.publisher_dsn or dsn(PUBLISHER),
-        "auth_dsn": settings.auth_dsn or dsn(AUTH),
-        "reader_dsn": settings.reader_dsn
-        or {name: one for name, audience in policy.audiences.items() if (one := dsn(audience.role))},
+    folder, roles = secrets_folder(settings), roles_of(process, policy)
+    given: dict[str, Any] = {
+        "secret": settings.secret,
+        "owner_dsn": settings.owner_dsn,
+        "desk_dsn": settings.desk_dsn,
+        "publisher_dsn": settings.publisher_dsn,
+        "auth_dsn": settings.auth_dsn,
+        "reader_dsn": settings.reader_dsn,
     }
-    allowed = {
+    needed = {
         "secret": process in ("reader", "desk"),
         "owner_dsn": OWNER in roles,
         "desk_dsn": DESK in roles,
@@ -112,14 +115,26 @@ def equip(settings: Settings, process: str, policy: Policy, address: str) -> Set
         "auth_dsn": AUTH in roles,
         "reader_dsn": process == "reader",
     }
-    empty: Mapping[str, Any] = {"secret": "", "reader_dsn": {}}
-    update = {name: value if allowed[name] else empty.get(name) for name, value in found.items()}
-    missing = [name for name, needed in allowed.items() if needed and not update[name]]
+    found: dict[str, Any] = {}
+    if any(needed[name] and not given[name] for name in given):
+        # only now: a process to which all is given may not be allowed to read the folder
+        passwords = read(folder, process)
+        dsn = {role: make_conninfo(address, user=role, password=passwords[role]) for role in roles if role in passwords}
+        found = {
+            "secret": passwords.get(_CURSORS, ""),
+            "owner_dsn": dsn.get(OWNER),
+            "desk_dsn": dsn.get(DESK),
+            "publisher_dsn": dsn.get(PUBLISHER),
+            "auth_dsn": dsn.get(AUTH),
+            "reader_dsn": {name: dsn[one.role] for name, one in policy.audiences.items() if one.role in dsn},
+        }
+    empty = {name: field.get_default(call_default_factory=True) for name, field in Settings.model_fields.items()}
+    update = {name: given[name] or found.get(name) if needed[name] else empty[name] for name in given}
+    missing = [name for name in needed if needed[name] and not update[name]]
     if missing:
-        where = secrets_folder(settings) / process / _FILE
         raise SettingsError(
-            f"the {process} has no {', '.join(missing)}: neither set ({_variable(missing[0])}) nor in {where};"
-            " `parallax db migrate` makes the file"
+            f"the {process} has no {', '.join(missing)}: neither set ({_variable(missing[0])}) nor in"
+            f" {folder / process / _FILE}; `parallax db migrate` makes that file"
         )
     return settings.model_copy(update=update)
 

@@ -129,9 +129,14 @@ def _database(server: Server, policy: Policy, name: str) -> Database:
 def clone(cluster: Server, policy: Policy) -> Callable[[str], Database]:
     """Copies a database; the caller drops the copy, or leaves it to the end of the cluster."""
 
+    from layers import grants
+
     def copy(template: str) -> Database:
         name = f"parallax_test_{secrets.token_hex(4)}"
         _create(cluster, name, template)
+        # rights on a database, and settings of roles in it, do not come with its template
+        with psycopg.connect(cluster.dsn(name)) as connection:
+            grants.grant(connection, policy)
         return _database(cluster, policy, name)
 
     return copy

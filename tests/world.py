@@ -59,6 +59,7 @@ class Database:
         values: dict[str, Any] = {
             "home": home,
             "secret": SECRET,
+            "version_poll": 0,
             "auth_dsn": self.auth_dsn,
             "reader_dsn": dict(self.reader_dsn),
         }
@@ -105,8 +106,5 @@ def fill_demo(database: Database, policy: Policy) -> None:
 
     with Vault(database.desk_dsn) as vault:
         demo.load(vault)
-    now = dt.datetime.now(dt.UTC)
-    for audience in policy.audiences:
-        slot = release.last_slot(policy, audience, now)
-        if slot is not None:
-            release.run_batch(database.publisher_dsn, policy, slot, audience)
+    for _ in release.run_due(database.publisher_dsn, policy, dt.datetime.now(dt.UTC)):
+        pass

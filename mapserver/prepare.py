@@ -1,0 +1,155 @@
+"""From an empty folder to a database that can be served: cluster, passwords, migration, demo mission, demo accounts.
+
+Every step looks first whether it is done, so that a second start does nothing and an interrupted one goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from layers import database as databases
+from layers.policy import Policy
+from layers.vault import Vault
+from mapserver import accounts, credentials, lock
+from mapserver.cluster import Cluster, wait_for
+from mapserver.settings import Settings, SettingsError
+
+Say = Callable[[str], None]
+Progress = Callable[[str, int, int | None], None]
+"""Called with a title, how much is done and how much there is (None: unknown)."""
+
+COMMAND_SECONDS = 600
+"""A command waits so long for another one that works on the same home folder."""
+
+DEMO_ACCOUNTS: dict[str, tuple[tuple[str, ...], bool, bool]] = {
+    # name: audiences, editor, admin
+    "jmac": (("unclassified", "confidential", "strict", "strict_ops", "strict_hr"), True, False),
+    "duty": (("unclassified", "confidential", "strict", "strict_ops"), True, False),
+    "gis": (("unclassified", "confidential"), False, False),
+    "au": (("partner:au",), False, False),
+    "admin": (("unclassified", "confidential", "strict", "strict_ops", "strict_hr", "partner:au"), True, True),
+}
+
+
+def embedded(settings: Settings) -> Cluster | None:
+    """The embedded cluster, or None when the settings name another database."""
+    return None if settings.database else Cluster(settings.home)
+
+
+def address_of(settings: Settings) -> str:
+    """The database without user and password."""
+    return settings.database or Cluster(settings.home).address
+
+
+@contextmanager
+def database(settings: Settings, command: str) -> Iterator[str]:
+    """The address of a database that runs, for one command.
+
+    The embedded cluster is started for it, and stopped afterwards unless it ran before.
+    """
+    cluster = embedded(settings)
+    if cluster is None:
+        yield address_of(settings)
+        return
+    holder = lock.holder(settings.home)
+    if holder and holder["what"] == lock.SERVE:
+        wait_for(cluster)
+        yield cluster.address
+        return
+    with lock.hold(settings.home, command, COMMAND_SECONDS):
+        started = cluster.start()
+        try:
+            yield cluster.address
+        finally:
+            if started:
+                cluster.stop()
+
+
+def migrate(settings: Settings, policy: Policy, cluster: Cluster | None, say: Say) -> None:
+    """Make roles, tables and releases what the rule file declares. A cluster must run already."""
+    folder = credentials.secrets_folder(settings)
+    if cluster:
+        cluster.create_database(credentials.owner_password(folder))
+    equipped = credentials.equip(settings, "owner", policy, address_of(settings))
+    assert equipped.owner_dsn
+    databases.migrate(equipped.owner_dsn, policy, credentials.create(folder, policy), say)
+
+
+def start_cluster(settings: Settings, cluster: Cluster, say: Say) -> bool:
+    """Initialise it when there is none, then start it. False when it ran already."""
+    if not cluster.status().initialised:
+        say(f"making a database cluster in {cluster.data}")
+        cluster.initialise(credentials.owner_password(credentials.secrets_folder(settings)))
+    return cluster.start()
+
+
+def demo_loaded(settings: Settings) -> bool:
+    return _demo_marker(settings).exists()
+
+
+def load_demo(settings: Settings, policy: Policy, progress: Progress) -> None:
+    """Load the demo mission into the vault. Doing it again changes nothing."""
+    from ingest import demo
+
+    equipped = credentials.equip(settings, "desk", policy, address_of(settings))
+    assert equipped.desk_dsn
+    with Vault(equipped.desk_dsn) as vault:
+        demo.load(vault, progress)
+    credentials.write_private(_demo_marker(settings), {"mission": policy.mission.id})
+
+
+def demo_accounts(settings: Settings, policy: Policy) -> dict[str, str]:
+    """The passwords of the demo accounts by name; they are made on the first call.
+
+    The file is written before the accounts are, so that an interrupted first start keeps its passwords.
+    """
+    if settings.mode != "demo":
+        raise SettingsError("demo accounts exist in demo mode only; use `parallax user add`")
+    path = demo_accounts_file(settings)
+    wanted = {name: one for name, one in DEMO_ACCOUNTS.items() if set(one[0]) <= policy.audiences.keys()}
+    if path.exists():
+        passwords: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        passwords = {name: accounts.generate_password() for name in wanted}
+        credentials.write_private(path, passwords)
+    dsn = credentials.equip(settings, "desk", policy, address_of(settings)).auth_dsn
+    assert dsn
+    there = {account.name for account in accounts.list_all(dsn)}
+    for name in passwords.keys() & wanted.keys() - there:
+        audiences, editor, admin = wanted[name]
+        accounts.add(dsn, name, passwords[name], audiences, editor=editor, admin=admin)
+    return passwords
+
+
+def demo_accounts_file(settings: Settings) -> Path:
+    return credentials.secrets_folder(settings) / "demo-accounts.json"
+
+
+def wipe(settings: Settings) -> None:
+    """Remove the embedded cluster with all data, passwords and accounts. The caller holds the lock and has asked."""
+    cluster = Cluster(settings.home)
+    cluster.stop()
+    for path in (cluster.data, settings.home / "secrets", settings.home / "run", cluster.socket_folder):
+        if path.exists():
+            shutil.rmtree(path)
+    for path in (cluster.log, _demo_marker(settings)):
+        path.unlink(missing_ok=True)
+
+
+def account_folder(settings: Settings, name: str, uid: int | None, gid: int | None) -> Path:
+    """A folder in the home that one process may write to."""
+    folder = settings.home / "run" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (settings.home / "run").chmod(0o711)
+    if uid is not None and gid is not None:
+        os.chown(folder, uid, gid)
+    return folder
+
+
+def _demo_marker(settings: Settings) -> Path:
+    return settings.home / "demo.json"
