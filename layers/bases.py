@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from layers.layer import Field, Layer, Record, Style, code_list
 
 
-class Base(Record):
+class MissionBase(Record):
     """One location of the mission, as last known. `troops` is a strength in persons; years are calendar years."""
 
     __tablename__ = "bases"
@@ -30,7 +30,7 @@ LAYER = Layer(
     id="bases",
     title="Bases",
     description="Locations of the mission with strength and kinds of units, by the latest year known.",
-    model=Base,
+    model=MissionBase,
     geometry="point",
     fields=(
         Field("name", "text", "Name"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ARRAY
+from sqlalchemy import ARRAY, Date
 
 from layers.audience import LEVELS, Audience
 from layers.layer import Field, Layer
@@ -92,22 +92,25 @@ def derive(released: ReleasedLayer, source: str, stream: int, clock: str) -> str
     branches = " ".join(f"WHEN {_condition(f, released)} THEN {f.number}" for f in forms)
     numbers = ", ".join(str(f.number) for f in mine)
     due = [f"(r._form <> {f.number} OR {_due(layer, f.tier)} <= {clock})" for f in mine if f.tier and f.tier.delay]
-    absent = [
-        f"(r._form <> {f.number} OR r.place_precision = 'unknown' OR {area} IS NOT NULL"
-        + (f" OR ({_exact_if(f.tier.place)} AND r.place_precision IN ('exact', 'near'))" if f.tier.place.exact_if else "")
-        + ")"
-        for f in mine
-        if f.tier and layer.geometry == "point" and (area := _area(f.tier.place)) is not None
-    ]
-    where = " AND ".join([f"r._form IN ({numbers})", *due, *absent])
+    where = " AND ".join([f"r._form IN ({numbers})", *due])
     select = ",\n  ".join(f"{_value(c.name, mine, released, stream)} AS {c.name}" for c in columns(released) if c.name != "geom3857")
-    # The geometry is projected once, from the value chosen for this audience.
-    out = ", ".join("ST_Transform(d.geom, 3857) AS geom3857" if c.name == "geom3857" else f"d.{c.name}" for c in columns(released))
+    out = ", ".join(_OUTER.get(c.name, f"d.{c.name}") for c in columns(released))
+    # No precision and no area: the rule found no honest area, so the record is absent.
     return (
         f"SELECT {out} FROM (SELECT\n  {select}\n"
         f"FROM (SELECT r.*{wanted}, CASE {branches} END AS _form FROM {source} r{joins}) r\n"
-        f"{_place_joins(mine, released)}WHERE {where}) d"
+        f"{_place_joins(mine, released)}WHERE {where}) d WHERE d.place_precision IS NOT NULL OR d.area IS NOT NULL"
     )
+
+
+_OUTER = {
+    # The geometry is projected once, from the value chosen for this audience.
+    "geom3857": "ST_Transform(d.geom, 3857) AS geom3857",
+    "place_precision": (
+        "CASE WHEN d.area IS NULL THEN d.place_precision WHEN d.area LIKE 'c%' THEN 'cell' WHEN d.area LIKE 'admin0%'"
+        " THEN 'country' ELSE split_part(d.area, '.', 1) END AS place_precision"
+    ),
+}
 
 
 def _forms(released: ReleasedLayer) -> list[_Form]:
@@ -175,7 +178,7 @@ def _publishers(audience: Audience, released: ReleasedLayer) -> list[str]:
 def _due(layer: Layer, tier: Tier) -> str:
     assert layer.time is not None
     time = layer.time
-    moments = [f"r.{c}::timestamptz" for c in (time.end, time.start, time.reported) if c]
+    moments = [_moment(c, layer, last=c == time.end) for c in (time.end, time.start, time.reported) if c]
     return f"greatest({', '.join(moments)}) + interval '{int(tier.delay.total_seconds())} seconds'"
 
 
@@ -270,20 +273,25 @@ def _place_value(column: str, form: _Form, layer: Layer) -> str:
         return f"CASE WHEN {exact} THEN r.geom END"
     if column == "area":
         return f"CASE WHEN NOT {exact} THEN {area} END"
-    return (
-        f"CASE WHEN {exact} THEN r.place_precision ELSE coalesce((SELECT CASE WHEN a LIKE 'c%' THEN 'cell' WHEN a LIKE 'admin0%'"
-        f" THEN 'country' ELSE split_part(a, '.', 1) END FROM (SELECT {area} AS a) x), 'unknown') END"
-    )
+    unknown = f"({area}) IS NULL" if form.tier is None or place.kind in ("exact", "none") else "r.place_precision = 'unknown'"
+    return f"CASE WHEN {exact} THEN r.place_precision WHEN {unknown} THEN 'unknown' END"
 
 
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
+def _moment(column: str, layer: Layer, last: bool = False) -> str:
+    """A time column in UTC; a date that is a last day ends with that day."""
+    if isinstance(layer.model.__table__.columns[column].type, Date):
+        return f"((r.{column}{' + 1' if last else ''})::timestamp AT TIME ZONE 'UTC')"
+    return f"r.{column}"
+
+
 def _time_value(column: str, form: _Form, layer: Layer) -> str:
     time = layer.time
     assert time is not None
-    start = f"r.{time.start}::timestamptz"
-    end = f"coalesce(r.{time.end}::timestamptz, {start})" if time.end else start
+    start = _moment(time.start, layer)
+    end = f"coalesce({_moment(time.end, layer, last=True)}, {start})" if time.end else start
     own = f"r.{time.precision}" if time.precision else "'day'"
     unit = form.tier.time if form.tier else "exact"
     if unit is None:

@@ -81,8 +81,8 @@ class Record(Base):
     # provenance
     import_id: Mapped[int | None] = mapped_column(BigInteger)
     simulated: Mapped[bool] = mapped_column(server_default="false")
-    created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    updated_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    created_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())
+    updated_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())
     updated_by: Mapped[str] = mapped_column(Text, server_default="system")
     version: Mapped[int] = mapped_column(Integer, server_default="1")
 

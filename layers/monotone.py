@@ -58,7 +58,8 @@ def faults(rule: Mapping[str, object], low: Audience, high: Audience) -> Iterato
 
 def _own_covers(tier: Tier, high: Audience) -> bool:
     """Everything the tier shows is dominated by the higher audience itself."""
-    return tier.up_to is not None and tier.explicit != "also" and high.dominates(tier.up_to, tier.compartments)
+    highest = LEVELS[-1] if tier.explicit == "also" or tier.up_to is None else tier.up_to
+    return high.dominates(highest, tier.compartments)
 
 
 def _covers(their: Tier, tier: Tier, high: Audience) -> bool:
@@ -69,16 +70,13 @@ def _covers(their: Tier, tier: Tier, high: Audience) -> bool:
         return False
     if their.consent and (tier.consent is None or SCOPES.index(tier.consent) < SCOPES.index(their.consent)):
         return False
-    if their.explicit == "require" and tier.explicit != "require":
-        return False
-    if tier.explicit in ("require", "also") and their.explicit in ("require", "also"):
-        if tier.explicit == "require" and _rank(tier.up_to) <= max(_rank(their.up_to), high.rank):
-            return True
-        if their.explicit == "also":
-            return tier.explicit == "require" or _rank(tier.up_to) <= max(_rank(their.up_to), high.rank)
-    if tier.explicit == "also":
-        return False
-    return _rank(tier.up_to) <= max(_rank(their.up_to), high.rank)
+    reach = max(_rank(their.up_to), high.rank)
+    if their.explicit == "require":
+        return tier.explicit == "require" and _rank(tier.up_to) <= reach
+    if their.explicit == "also" and tier.explicit == "require":
+        return True
+    highest = len(LEVELS) - 1 if tier.explicit == "also" and their.explicit == "no" else _rank(tier.up_to)
+    return highest <= reach
 
 
 def _rank(level: str | None) -> int:

@@ -10,12 +10,16 @@ import layers
 from layers.layer import Layer
 
 
+_MACHINERY = {"database", "derivation", "door", "freeze", "grants", "release", "vault"}
+"""Modules that declare no layer and are not worth importing for a look: they pull in drivers and raster tools."""
+
+
 @lru_cache
 def all_layers() -> dict[str, Layer]:
     """Every declared layer by id, in drawing order (lowest first)."""
     found = []
     for module in pkgutil.iter_modules(layers.__path__):
-        if not module.ispkg:
+        if not module.ispkg and module.name not in _MACHINERY:
             declared = getattr(importlib.import_module(f"layers.{module.name}"), "LAYER", None)
             if isinstance(declared, Layer):
                 found.append(declared)

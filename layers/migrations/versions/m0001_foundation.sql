@@ -118,6 +118,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Every change counts as a change, whoever makes it.
+CREATE FUNCTION vault.touch() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+    NEW.updated_at := clock_timestamp();
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END $$;
+
 CREATE SCHEMA auth;
 CREATE TABLE auth.accounts (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
