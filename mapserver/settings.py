@@ -49,7 +49,6 @@ class Settings(BaseSettings):
     policy: Path = Field(default_factory=rules.default_path, description="the rule file")
     version_poll: float = Field(0.5, ge=0, le=60, description="seconds that tiles in memory may be old; 0: none")
     log_level: Literal["critical", "error", "warning", "info", "debug"] = "info"
-    version_poll: float = Field(0.5, ge=0, le=60, description="seconds that a cached tile may lag behind its release")
     secret: str = Field("", repr=False, description="key of cursors; at least 32 characters; generated when empty")
     secrets: Path | None = Field(None, description="folder of the passwords; <home>/secrets when not given")
     database: str | None = Field(None, description="host=… port=… dbname=… of a PostgreSQL; none: the embedded one")
