@@ -1,0 +1,1 @@
+"""How the outside becomes records: decode, check, place, classify, store. No HTTP, nothing of the server."""

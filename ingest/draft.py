@@ -1,0 +1,46 @@
+"""A record on its way through the stages, and what the stages know about the import."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.decoded import Row
+from ingest.profile import Match
+from ingest.values import Columns
+from layers.layer import Layer
+from layers.policy import Policy
+
+
+@dataclass
+class Draft:
+    """`record` grows from stage to stage: column name → value, geometry as WKB in EPSG:4326."""
+
+    row: Row
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        return self.row.values
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is the same for all rows. `extent` is west, south, east, north of the mission area in degrees."""
+
+    layer: Layer
+    match: Match
+    columns: Columns
+    policy: Policy
+    has_geometry: bool
+    crs: str | None
+    extent: tuple[float, float, float, float] | None
+    today: dt.date
+    warnings: Counter[str]
+
+
+Stage = Callable[[Draft], None]
+"""Takes a draft and adds to its record; raises Reject."""
