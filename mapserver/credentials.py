@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from layers.database import AUTH, DESK, PUBLISHER
 from layers.policy import Policy
-from mapserver.cluster import OWNER
+from mapserver.cluster import OWNER, Cluster
 from mapserver.settings import Settings, SettingsError
 
 PROCESSES = ("owner", "reader", "desk", "publisher")
@@ -86,6 +86,11 @@ def write_private(path: Path, content: Any) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     part.rename(path)
+
+
+def address_of(settings: Settings) -> str:
+    """The database without user and password: that of the settings, or the embedded one."""
+    return settings.database or Cluster(settings.home).address
 
 
 def secrets_folder(settings: Settings) -> Path:

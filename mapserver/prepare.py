@@ -6,7 +6,6 @@ Every step looks first whether it is done, so that a second start does nothing a
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,11 +40,6 @@ def embedded(settings: Settings) -> Cluster | None:
     return None if settings.database else Cluster(settings.home)
 
 
-def address_of(settings: Settings) -> str:
-    """The database without user and password."""
-    return settings.database or Cluster(settings.home).address
-
-
 @contextmanager
 def database(settings: Settings, command: str) -> Iterator[str]:
     """The address of a database that runs, for one command.
@@ -54,7 +48,7 @@ def database(settings: Settings, command: str) -> Iterator[str]:
     """
     cluster = embedded(settings)
     if cluster is None:
-        yield address_of(settings)
+        yield credentials.address_of(settings)
         return
     holder = lock.holder(settings.home)
     if holder and holder["what"] == lock.SERVE:
@@ -66,7 +60,7 @@ def database(settings: Settings, command: str) -> Iterator[str]:
         try:
             yield cluster.address
         finally:
-            if started:
+            if started and not kept_running(settings):
                 cluster.stop()
 
 
@@ -75,7 +69,7 @@ def migrate(settings: Settings, policy: Policy, cluster: Cluster | None, say: Sa
     folder = credentials.secrets_folder(settings)
     if cluster:
         cluster.create_database(credentials.owner_password(folder))
-    equipped = credentials.equip(settings, "owner", policy, address_of(settings))
+    equipped = credentials.equip(settings, "owner", policy, credentials.address_of(settings))
     assert equipped.owner_dsn
     databases.migrate(equipped.owner_dsn, policy, credentials.create(folder, policy), say)
 
@@ -96,11 +90,11 @@ def load_demo(settings: Settings, policy: Policy, progress: Progress) -> None:
     """Load the demo mission into the vault. Doing it again changes nothing."""
     from ingest import demo
 
-    equipped = credentials.equip(settings, "desk", policy, address_of(settings))
+    equipped = credentials.equip(settings, "desk", policy, credentials.address_of(settings))
     assert equipped.desk_dsn
     with Vault(equipped.desk_dsn) as vault:
         demo.load(vault, progress)
-    credentials.write_private(_demo_marker(settings), {"mission": policy.mission.id})
+    credentials.write_private(_demo_marker(settings), {"mission": policy.mission["id"]})
 
 
 def demo_accounts(settings: Settings, policy: Policy) -> dict[str, str]:
@@ -117,7 +111,7 @@ def demo_accounts(settings: Settings, policy: Policy) -> dict[str, str]:
     else:
         passwords = {name: accounts.generate_password() for name in wanted}
         credentials.write_private(path, passwords)
-    dsn = credentials.equip(settings, "desk", policy, address_of(settings)).auth_dsn
+    dsn = credentials.equip(settings, "desk", policy, credentials.address_of(settings)).auth_dsn
     assert dsn
     there = {account.name for account in accounts.list_all(dsn)}
     for name in passwords.keys() & wanted.keys() - there:
@@ -139,16 +133,20 @@ def wipe(settings: Settings) -> None:
             shutil.rmtree(path)
     for path in (cluster.log, _demo_marker(settings)):
         path.unlink(missing_ok=True)
+    keep_running(settings, False)
 
 
-def account_folder(settings: Settings, name: str, uid: int | None, gid: int | None) -> Path:
-    """A folder in the home that one process may write to."""
-    folder = settings.home / "run" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (settings.home / "run").chmod(0o711)
-    if uid is not None and gid is not None:
-        os.chown(folder, uid, gid)
-    return folder
+def keep_running(settings: Settings, keep: bool) -> None:
+    """Note whether the cluster shall outlive the commands that use it (`db start`), or end with them (`db stop`)."""
+    marker = settings.home / "keep-running"
+    if keep:
+        marker.touch()
+    else:
+        marker.unlink(missing_ok=True)
+
+
+def kept_running(settings: Settings) -> bool:
+    return (settings.home / "keep-running").exists()
 
 
 def _demo_marker(settings: Settings) -> Path:

@@ -47,7 +47,7 @@ def run(dsn: str, policy: Policy, health: Path, stop: threading.Event) -> None:
             run_due(dsn, policy, now)
         except psycopg.Error as error:
             problem = " ".join(str(error).split())
-            log.error("batch failed, again in %d s: %s", RETRY_SECONDS, problem)  # noqa: TRY400 -- one line is enough
+            log.error("batch failed, again in %d s: %s", RETRY_SECONDS, problem)
             _write(health, {"at": now.isoformat(), "problem": problem})
             stop.wait(RETRY_SECONDS)
             continue

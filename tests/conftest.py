@@ -22,8 +22,12 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from layers import database as databases
+from layers import grants
 from layers import policy as rules
+from layers.door import Door
 from layers.policy import Policy
+from layers.vault import Vault
 from mapserver.cluster import OWNER, Cluster, ClusterError, binaries
 from tests.world import Database, Reader, Server, fill_demo, run_reader
 
@@ -84,8 +88,6 @@ def policy() -> Policy:
 
 @pytest.fixture(scope="session")
 def cluster(policy: Policy) -> Iterator[Server]:
-    from layers import database as databases
-
     passwords = {role: secrets.token_urlsafe(24) for role in databases.roles(policy)}
     external = os.environ.get(EXTERNAL)
     if external:
@@ -118,9 +120,9 @@ def _database(server: Server, policy: Policy, name: str) -> Database:
     return Database(
         name,
         owner_dsn=server.dsn(name),
-        desk_dsn=server.dsn(name, "parallax_desk"),
-        publisher_dsn=server.dsn(name, "parallax_publisher"),
-        auth_dsn=server.dsn(name, "parallax_auth"),
+        desk_dsn=server.dsn(name, databases.DESK),
+        publisher_dsn=server.dsn(name, databases.PUBLISHER),
+        auth_dsn=server.dsn(name, databases.AUTH),
         reader_dsn={id_: server.dsn(name, audience.role) for id_, audience in policy.audiences.items()},
     )
 
@@ -128,8 +130,6 @@ def _database(server: Server, policy: Policy, name: str) -> Database:
 @pytest.fixture(scope="session")
 def clone(cluster: Server, policy: Policy) -> Callable[[str], Database]:
     """Copies a database; the caller drops the copy, or leaves it to the end of the cluster."""
-
-    from layers import grants
 
     def copy(template: str) -> Database:
         name = f"parallax_test_{secrets.token_hex(4)}"
@@ -145,8 +145,6 @@ def clone(cluster: Server, policy: Policy) -> Callable[[str], Database]:
 @pytest.fixture(scope="session")
 def template(cluster: Server, policy: Policy) -> Iterator[str]:
     """Name of a migrated, empty database that nobody is connected to."""
-    from layers import database as databases
-
     name = f"parallax_template_{secrets.token_hex(4)}"
     _create(cluster, name)
     databases.migrate(cluster.dsn(name), policy, cluster.passwords)
@@ -190,17 +188,13 @@ def demo_copy(cluster: Server, demo_template: Database, clone: Callable[[str], D
 
 
 @pytest.fixture(scope="module")
-def vault(database: Database) -> Iterator[Any]:
-    from layers.vault import Vault
-
+def vault(database: Database) -> Iterator[Vault]:
     with Vault(database.desk_dsn) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-async def door(database: Database, policy: Policy, anyio_backend: str) -> AsyncIterator[Any]:
-    from layers.door import Door
-
+async def door(database: Database, policy: Policy, anyio_backend: str) -> AsyncIterator[Door]:
     opened = Door(policy, database.reader_dsn)
     await opened.open()
     yield opened
