@@ -1,0 +1,406 @@
+"""The one door: a Reader over the release of ONE audience. Nothing else reads a layer.
+
+Each audience has a login role of its own and a small pool; the role may SELECT in its schema and nothing else, so no
+query could leave out a filter, because there is none. Every query has a total order by a released key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import shapely
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from layers.audience import Audience
+from layers.filters import BadQuery, Kind, Sql, clean, column, compile_filter, kinds, spatial
+from layers.policy import Policy, ReleasedLayer
+from layers.tile_sql import tile_sql
+
+POOL_SIZE = 4
+"""Connections per audience and process."""
+
+
+class Unavailable(RuntimeError):
+    """The database is away or too slow. The text tells nothing of data; try again later."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """One question, in released terms. `bbox` is lon/lat (west > east crosses the antimeridian); `interval` is closed."""
+
+    bbox: tuple[float, float, float, float] | None = None
+    interval: tuple[dt.datetime | None, dt.datetime | None] | None = None
+    equals: Mapping[str, str] = field(default_factory=dict)
+    filter: Any = None
+    area: str | None = None
+
+    @property
+    def everything(self) -> bool:
+        return not (self.bbox or self.interval or self.equals or self.filter is not None or self.area)
+
+
+@dataclass(frozen=True)
+class Sort:
+    name: str
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A released row: keyed id, GeoJSON text of its own place or its area, released properties."""
+
+    fid: int
+    geometry: str
+    properties: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    features: list[Feature]
+    after: list[Any] | None
+    """The key of the last row when more follow."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Exact, of the released rows: lon/lat box and time interval."""
+
+    bbox: tuple[float, float, float, float] | None
+    interval: tuple[dt.datetime, dt.datetime] | None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A search hit. A record that stands for an area has a box and no point."""
+
+    layer: str
+    fid: int
+    title: str
+    detail: str
+    lon: float | None
+    lat: float | None
+    bbox: tuple[float, float, float, float] | None
+
+
+class Door:
+    """Readers by audience. `dsn` maps audience ids to connections of their roles; audiences without one are not held."""
+
+    def __init__(self, policy: Policy, dsn: Mapping[str, str]) -> None:
+        self._readers = {
+            name: Reader(policy.audiences[name], policy.released(name), address)
+            for name, address in dsn.items()
+            if name in policy.audiences
+        }
+
+    async def open(self) -> None:
+        """Open every pool. Raises Unavailable when an audience cannot be reached within 15 s."""
+        for reader in self._readers.values():
+            await reader._open()
+
+    async def close(self) -> None:
+        for reader in self._readers.values():
+            await reader._close()
+
+    @property
+    def audiences(self) -> Sequence[str]:
+        return list(self._readers)
+
+    def reader(self, audience_id: str) -> Reader:
+        """The reader of one audience. KeyError when this door does not hold it."""
+        return self._readers[audience_id]
+
+
+class Reader:
+    """What one audience may ask. Raises BadQuery for questions outside its release, Unavailable when it must wait."""
+
+    def __init__(self, audience: Audience, layers: Mapping[str, ReleasedLayer], dsn: str) -> None:
+        self.audience = audience
+        self.layers = layers
+        self._pool = AsyncConnectionPool(
+            dsn, min_size=1, max_size=POOL_SIZE, open=False, timeout=10, kwargs={"autocommit": True}, name=audience.id
+        )
+        self._kept: dict[tuple[str, str], tuple[int, Any]] = {}
+
+    async def _open(self) -> None:
+        try:
+            await self._pool.open(wait=True, timeout=15)
+        except PoolTimeout:
+            raise Unavailable(f"the release of {self.audience.id} cannot be reached; is the database running?") from None
+
+    async def _close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[TupleRow]]:
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, PoolClosed, psycopg.errors.QueryCanceled, psycopg.OperationalError):
+            raise Unavailable("the service is busy or restarting; try again") from None
+        except psycopg.DataError:
+            # An expression of the caller overflowed or divided on released values.
+            raise BadQuery("filter: the expression cannot be evaluated") from None
+
+    async def _rows(self, statement: str, params: Any = None, binary: bool = False) -> list[TupleRow]:
+        async with self._connection() as connection:
+            cursor = await connection.execute(statement.encode(), params, binary=binary)
+            return await cursor.fetchall()
+
+    async def _once_per_version(self, layer: str, what: str, statement: str) -> Any:
+        """A costly answer about a whole relation, kept until a released row changes."""
+        version = (await self.versions())[layer]
+        kept = self._kept.get((layer, what))
+        if kept is None or kept[0] != version:
+            rows = await self._rows(statement)
+            self._kept[layer, what] = kept = (version, rows[0])
+        return kept[1]
+
+    # --- questions ---------------------------------------------------------------------------------------------------
+
+    async def versions(self) -> dict[str, int]:
+        """Per layer a number that changes exactly when a released row does. For caches; never shown."""
+        return dict(await self._rows("SELECT layer, version FROM versions ORDER BY layer"))
+
+    async def count(self, layer: str, where: Where) -> int:
+        """How many released rows match, exactly."""
+        released = self.layers[layer]
+        if where.everything:
+            row = await self._once_per_version(layer, "count", f'SELECT count(*) FROM "{layer}"')  # noqa: S608 -- a declared name
+            return int(row[0])
+        condition = where_sql(where, released)
+        rows = await self._rows(f'SELECT count(*) FROM "{layer}" t WHERE {condition.text}', condition.params)  # noqa: S608 -- see where_sql
+        return int(rows[0][0])
+
+    async def extent(self, layer: str) -> Extent:
+        """The exact extent of what is released: of own places and of areas that hold rows."""
+        released = self.layers[layer]
+        areas = (
+            f"UNION ALL SELECT b.geom FROM blur_areas b JOIN {layer}_area_counts c ON c.area = b.id"
+            if released.layer.geometry == "point"
+            else ""
+        )
+        box = f'(SELECT ST_Extent(g) FROM (SELECT geom AS g FROM "{layer}" {areas}) places)'
+        times = f'(SELECT min(time_from) FROM "{layer}"), (SELECT max(time_to) FROM "{layer}")' if released.has_time else "NULL, NULL"
+        row = await self._once_per_version(layer, "extent", f"SELECT e::text, a, z FROM (SELECT {box} AS e, {times}) x (e, a, z)")  # noqa: S608 -- declared names
+        bbox = tuple(float(n) for n in re.findall(r"-?[\d.]+(?:e-?\d+)?", row[0])) if row[0] else None
+        return Extent(bbox, (row[1], row[2]) if row[1] else None)  # type: ignore[arg-type]
+
+    async def features(
+        self,
+        layer: str,
+        where: Where,
+        *,
+        sort: Sequence[Sort] = (),
+        limit: int,
+        after: Sequence[Any] | None = None,
+        srid: int = 4326,
+    ) -> Page:
+        """A page of rows in a total order: by `sort`, nulls last, then by id. `after` is the key of the page before."""
+        released = self.layers[layer]
+        allowed = kinds(released)
+        for one in sort:
+            if one.name not in allowed:
+                raise BadQuery(f"sortby: there is no property {one.name[:60]!r}")
+        condition = where_sql(where, released)
+        if after is not None:
+            beyond = _beyond(sort, allowed, after)
+            condition = Sql(f"{condition.text} AND {beyond.text}", condition.params + beyond.params)
+        order = [f"{column(s.name, allowed[s.name])} {'DESC' if s.descending else 'ASC'} NULLS LAST" for s in sort]
+        keys = "".join(f', t."{s.name}"::text' for s in sort)
+        rows = await self._rows(
+            f"{_select(released, srid, keys)} WHERE {condition.text} ORDER BY {', '.join([*order, 't.fid'])} LIMIT %s",
+            [*condition.params, limit + 1],
+        )
+        more, rows = len(rows) > limit, rows[:limit]
+        last = [*rows[-1][len(rows[-1]) - len(sort) :], rows[-1][0]] if more and rows else None
+        names = _names(released)
+        return Page([_feature(row, names) for row in rows], last)
+
+    async def feature(self, layer: str, fid: int, srid: int = 4326) -> Feature | None:
+        """One row by its released id, or None. An id that is hidden and one that never was are the same question."""
+        released = self.layers[layer]
+        rows = await self._rows(f"{_select(released, srid, '')} WHERE t.fid = %s ORDER BY t.fid", [fid])
+        return _feature(rows[0], _names(released)) if rows else None
+
+    async def tile(self, layers: Sequence[str], z: int, x: int, y: int, where: Where) -> bytes:
+        """A Mapbox vector tile of the layers, in the order given; b"" when nothing is there. EPSG:3857."""
+        params: dict[str, Any] = {"z": z, "x": x, "y": y}
+        parts = []
+        for number, layer in enumerate(layers):
+            released = self.layers[layer]
+            condition = None
+            if not where.everything:
+                asked = where_sql(where, released)
+                condition = _named(asked, f"p{number}_")
+                params |= {f"p{number}_{n}": v for n, v in enumerate(asked.params)}
+            parts += tile_sql(released, z, condition)
+        if not parts:
+            return b""
+        rows = await self._rows(f"SELECT {' || '.join(parts)}", params, binary=True)  # noqa: S608 -- declared names, bound values
+        return bytes(rows[0][0])
+
+    async def search(self, text: str, limit: int = 20) -> list[Hit]:
+        """Released texts that hold all words, best first: names that begin with the text, then word starts, then the rest.
+
+        The rank looks at the row alone, never at how common a word is.
+        """
+        words = clean(text).split()[:8]
+        searched = [v for v in self.layers.values() if v.search]
+        if not words or not searched:
+            return []
+        patterns = ["%" + re.sub(r"([\\%_])", r"\\\1", w) + "%" for w in words]
+        fold = "lower(public.unaccent(%s))"
+        match = " AND ".join(f"t._text LIKE {fold}" for _ in patterns)
+        parts, params = [], []
+        for order, released in enumerate(reversed(searched)):
+            title = "coalesce(" + ", ".join(f't."{n}"' for n in released.search) + ", '')"
+            area = released.layer.geometry == "point"
+            place = "coalesce(t.geom, b.geom)" if area else "t.geom"
+            join = "LEFT JOIN blur_areas b ON b.id = t.area" if area else ""
+            exact = "t.geom IS NOT NULL" if area else "false"
+            parts.append(
+                f"(SELECT '{released.id}' AS layer, t.fid, left({title}, 200) AS title, {'b.label' if area else 'NULL::text'} AS detail,"
+                f" CASE WHEN {exact} THEN ST_X(t.geom) END AS lon, CASE WHEN {exact} THEN ST_Y(t.geom) END AS lat,"
+                f" ST_XMin({place}) AS x0, ST_YMin({place}) AS y0, ST_XMax({place}) AS x1, ST_YMax({place}) AS y1,"
+                f" CASE WHEN starts_with(lower(public.unaccent({title})), {fold}) THEN 0"
+                f" WHEN ' ' || lower(public.unaccent({title})) LIKE '%% ' || {fold} THEN 1 ELSE 2 END AS rank, {order} AS place"
+                f' FROM "{released.id}" t {join} WHERE {match} ORDER BY rank, length({title}), title COLLATE "C", t.fid LIMIT %s)'
+            )
+            params += [" ".join(words), patterns[0][1:], *patterns, limit]
+        rows = await self._rows(
+            f"SELECT * FROM ({' UNION ALL '.join(parts)}) h ORDER BY rank, place, length(title), title COLLATE \"C\", fid LIMIT %s",  # noqa: S608 -- declared names, bound values
+            [*params, limit],
+        )
+        return [Hit(r[0], r[1], r[2], r[3] or "", r[4], r[5], (r[6], r[7], r[8], r[9]) if r[6] is not None else None) for r in rows]
+
+
+# --- SQL of questions ------------------------------------------------------------------------------------------------
+
+
+def where_sql(where: Where, released: ReleasedLayer) -> Sql:
+    """The condition of a question on the relation `t`: names from the declarations, values as parameters."""
+    parts: list[Sql] = []
+    if where.bbox:
+        west, south, east, north = where.bbox
+        halves = [(west, south, east, north)] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
+        boxes = [spatial("ST_Intersects", shapely.box(*half)) if _has_area(half) else _point_or_line(half) for half in halves]
+        parts.append(Sql("(" + " OR ".join(b.text for b in boxes) + ")", [p for b in boxes for p in b.params]))
+    if where.interval and released.has_time:
+        start, end = where.interval
+        if end is not None:
+            parts.append(Sql("(t.time_from IS NULL OR t.time_from <= %s)", [end]))
+        if start is not None:
+            parts.append(Sql("(t.time_to IS NULL OR t.time_to > %s)", [start]))
+    allowed = kinds(released)
+    for name, value in where.equals.items():
+        if name not in allowed:
+            raise BadQuery(f"there is no property {name[:60]!r}")
+        parts.append(_equals(name, allowed[name], value))
+    if where.area is not None:
+        parts.append(Sql("t.area = %s", [clean(where.area)]) if released.layer.geometry == "point" else Sql("false"))
+    if where.filter is not None:
+        parts.append(compile_filter(where.filter, released))
+    if not parts:
+        return Sql("true")
+    return Sql(" AND ".join(p.text for p in parts), [v for p in parts for v in p.params])
+
+
+def _has_area(box: tuple[float, float, float, float]) -> bool:
+    return box[0] < box[2] and box[1] < box[3]
+
+
+def _point_or_line(box: tuple[float, float, float, float]) -> Sql:
+    """A box without area is a line or a point; a polygon of it would not be valid."""
+    ends = shapely.points([(box[0], box[1]), (box[2], box[3])])
+    return spatial("ST_Intersects", ends[0] if ends[0] == ends[1] else shapely.LineString(ends))
+
+
+def _equals(name: str, kind: Kind, value: str) -> Sql:
+    """Any of the values that commas part, read as the property's type."""
+    values_: list[Any] = []
+    for text in clean(value).split(","):
+        try:
+            if kind == "number":
+                number = float(text)
+                if number != number:
+                    raise ValueError
+                values_.append(number)
+            elif kind == "boolean":
+                values_.append({"true": True, "false": False}[text.strip().lower()])
+            elif kind == "date":
+                values_.append(dt.date.fromisoformat(text))
+            elif kind == "time":
+                moment = dt.datetime.fromisoformat(text)
+                values_.append(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC))
+            else:
+                values_.append(text)
+        except (ValueError, KeyError):
+            raise BadQuery(f"{name[:60]}: {text[:60]!r} is no {kind}") from None
+    cast = {"number": "double precision", "boolean": "boolean", "date": "date", "time": "timestamptz", "text": "text"}[kind]
+    return Sql(f't."{name}" = ANY (%s::{cast}[])', [values_])
+
+
+def _named(statement: Sql, prefix: str) -> Sql:
+    """The same condition with its parameters by name, so that it can stand in a statement several times."""
+    pieces = statement.text.split("%s")
+    text = pieces[0] + "".join(f"%({prefix}{n})s{piece}" for n, piece in enumerate(pieces[1:]))
+    return Sql(text, statement.params)
+
+
+def _beyond(sort: Sequence[Sort], allowed: Mapping[str, Kind], after: Sequence[Any]) -> Sql:
+    """Rows after a key, in the order of `sort` with nulls last, then by id."""
+    if len(after) != len(sort) + 1 or not isinstance(after[-1], int):
+        raise BadQuery("cursor: does not belong to this request")
+    cast = {"text": "text", "number": "double precision", "boolean": "boolean", "date": "date", "time": "timestamptz"}
+    options: list[Sql] = []
+    same: list[Sql] = []
+    for one, value in zip(sort, after, strict=False):
+        kind = allowed[one.name]
+        name, literal = column(one.name, kind), f"%s::{cast[kind]}"
+        if value is not None:
+            later = Sql(f"({name} {'<' if one.descending else '>'} {literal} OR t.\"{one.name}\" IS NULL)", [value])
+            options.append(_all([*same, later]))
+        same.append(Sql(f't."{one.name}" IS NULL') if value is None else Sql(f"{name} = {literal}", [value]))
+    options.append(_all([*same, Sql("t.fid > %s", [after[-1]])]))
+    return Sql("(" + " OR ".join(o.text for o in options) + ")", [p for o in options for p in o.params])
+
+
+def _all(parts: Sequence[Sql]) -> Sql:
+    return Sql("(" + " AND ".join(p.text for p in parts) + ")", [v for p in parts for v in p.params])
+
+
+def _names(released: ReleasedLayer) -> list[str]:
+    names = [f.name for f in released.fields] + ["place_precision", "area", "area_label", "uncertainty_km"]
+    return names + (["time_from", "time_to", "time_precision"] if released.has_time else [])
+
+
+def _select(released: ReleasedLayer, srid: int, keys: str) -> str:
+    """SELECT id, GeoJSON, properties in the order of `_names`, sort keys. 7 decimals of a degree, or centimetres."""
+    geometry, digits = ("geom", 7) if srid == 4326 else ("geom3857", 2)
+    if srid not in (4326, 3857):
+        raise BadQuery("crs: only EPSG:4326 and EPSG:3857 are served")
+    point = released.layer.geometry == "point"
+    place = f"coalesce(t.{geometry}, b.{geometry})" if point else f"t.{geometry}"
+    iso = "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'"
+    columns = []
+    for f in released.fields:
+        if f.type == "datetime":
+            columns.append(f'to_char(t."{f.name}", {iso})')
+        else:
+            columns.append(f't."{f.name}"::text' if f.type == "date" else f't."{f.name}"')
+    columns += ["t.place_precision", "t.area", *(("b.label", "b.km") if point else ("NULL::text", "NULL::integer"))]
+    if released.has_time:
+        columns += [f"to_char(t.time_from, {iso})", f"to_char(t.time_to, {iso})", "t.time_precision"]
+    join = "LEFT JOIN blur_areas b ON b.id = t.area" if point else ""
+    return f'SELECT t.fid, ST_AsGeoJSON({place}, {digits}, 0), {", ".join(columns)}{keys} FROM "{released.id}" t {join}'  # noqa: S608 -- declared names
+
+
+def _feature(row: TupleRow, names: Sequence[str]) -> Feature:
+    return Feature(row[0], row[1] or "null", dict(zip(names, row[2:], strict=False)))
