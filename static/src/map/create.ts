@@ -1,0 +1,57 @@
+/** The one way to make a map: our style and fonts, nothing from elsewhere, north up. */
+import {
+  Map,
+  setWorkerUrl,
+  type LngLatBoundsLike,
+  type MapOptions,
+  type StyleSpecification,
+} from 'maplibre-gl';
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
+import './map.css';
+import { withFonts } from './fonts';
+import { hatchColour, hatchImage } from './hatch';
+
+export type { Map, StyleSpecification };
+
+setWorkerUrl(workerUrl);
+
+export interface Options {
+  container: HTMLElement;
+  style: StyleSpecification;
+  camera: { zoom: number; lat: number; lon: number } | null;
+  bounds: LngLatBoundsLike;
+  /** What the map is called to people who do not see it. */
+  name: string;
+  still: boolean;
+}
+
+export function createMap({ container, style, camera, bounds, name, still }: Options): Map {
+  const start: Partial<MapOptions> = camera
+    ? { center: [camera.lon, camera.lat], zoom: camera.zoom }
+    : { bounds, fitBoundsOptions: { padding: 24 } };
+  const map = new Map({
+    ...start,
+    container,
+    style: withFonts(style),
+    locale: { 'Map.Title': name },
+    attributionControl: false,
+    maxPitch: 0,
+    minZoom: 2,
+    maxZoom: 18,
+    dragRotate: false,
+    pitchWithRotate: false,
+    touchPitch: false,
+    fadeDuration: still ? 0 : 150,
+    localIdeographFontFamily: false,
+    // our own server made the style; its tests check it
+    validateStyle: false,
+  });
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  const ratio = Math.ceil(devicePixelRatio);
+  map.setMissingStyleImageResolver((id) => {
+    const colour = hatchColour(id);
+    if (colour && !map.hasImage(id)) map.addImage(id, hatchImage(colour, ratio), { pixelRatio: ratio });
+  });
+  return map;
+}

@@ -1,0 +1,79 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { readFileSync } from 'node:fs';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { defineConfig, type Plugin } from 'vite';
+
+/** Puts a `.br` and a `.gz` beside every text asset, so that the server can send the small form without work. */
+function precompress(): Plugin {
+  return {
+    name: 'precompress',
+    apply: 'build',
+    generateBundle: {
+      order: 'post',
+      handler(_options, bundle) {
+        for (const [name, item] of Object.entries(bundle)) {
+          if (!/\.(js|mjs|css|svg|json)$/.test(name)) continue;
+          const source = Buffer.from(item.type === 'chunk' ? item.code : item.source);
+          if (source.length < 1024) continue;
+          const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: source.length };
+          this.emitFile({ type: 'asset', fileName: `${name}.br`, source: brotliCompressSync(source, { params }) });
+          this.emitFile({ type: 'asset', fileName: `${name}.gz`, source: gzipSync(source, { level: 9 }) });
+        }
+      },
+    },
+  };
+}
+
+/** Asks for the map library, its worker and the two text fonts at once: on a slow link each round trip is dear. */
+function preload(): Plugin {
+  return {
+    name: 'preload',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler(_html, context) {
+        const names = Object.keys(context.bundle ?? {});
+        const pick = (pattern: RegExp) => names.filter((name) => pattern.test(name));
+        const link = (href: string, attributes: Record<string, string>) => ({
+          tag: 'link',
+          attrs: { href: `/${href}`, ...attributes },
+          injectTo: 'head' as const,
+        });
+        return [
+          ...pick(/maplibre-(?!gl-worker)[^/]*\.js$/).map((n) => link(n, { rel: 'modulepreload', crossorigin: '' })),
+          ...pick(/noto-sans-latin-(400|600)-normal[^/]*\.woff2$/).map((n) =>
+            link(n, { rel: 'preload', as: 'font', type: 'font/woff2', crossorigin: '' }),
+          ),
+        ];
+      },
+    },
+  };
+}
+
+const server = process.env.PARALLAX_SERVER ?? 'http://127.0.0.1:8000';
+
+export default defineConfig({
+  plugins: [svelte(), preload(), precompress()],
+  define: { __VERSION__: JSON.stringify(JSON.parse(readFileSync('package.json', 'utf-8')).version) },
+  build: {
+    target: 'es2023',
+    // the policy `style-src 'self'` allows no inlined anything
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1300,
+    rolldownOptions: {
+      output: {
+        assetFileNames: (asset) =>
+          // some servers know no media type for .mjs
+          asset.names[0]?.endsWith('.mjs') ? 'assets/[name]-[hash].js' : 'assets/[name]-[hash][extname]',
+        advancedChunks: { groups: [{ name: 'maplibre', test: /node_modules\/maplibre-gl/ }] },
+      },
+    },
+  },
+  server: {
+    proxy: Object.fromEntries(
+      ['/api', '/health', '^/[a-z_:0-9]+/(manifest|style|collections|tiles|search|legend)'].map((path) => [path, server]),
+    ),
+  },
+  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+} as Parameters<typeof defineConfig>[0]);
