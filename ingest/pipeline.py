@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,7 @@ Progress = Callable[[int, float | None], None]
 """Called now and then with the rows read so far and the fraction of the file (0..1; None when it is not known)."""
 
 _REPORT_EVERY = 200
+_MARGIN = 1.0  # degrees
 
 
 def run(
@@ -46,13 +47,15 @@ def run(
     policy: Policy | None = None,
     extent: tuple[float, float, float, float] | None = None,
     today: dt.date | None = None,
+    extra: Sequence[Stage] = (),
 ) -> Report:
     """Import one file into one layer, in one transaction; with `dry_run` (or without a vault) only say what would be.
 
     `profile_name` names a shipped profile or a YAML file; without it the one that knows the columns is taken.
     `deletions` is a file of source ids to delete; `rejects` is where rows go that cannot become records (by default
     beside the file); `policy` names the known compartments and audiences (by default the demo's); `extent` is the
-    mission area in degrees (west, south, east, north), by which exchanged axes are found.
+    mission area in degrees (west, south, east, north), by which exchanged axes are found (by default the policy's, for
+    what happens in the mission); `extra` are stages after the others.
     Raises IngestError when nothing can be imported, VaultError when the vault refuses; both leave the vault as it was.
     """
     layer = _layer(layer_id)
@@ -76,7 +79,7 @@ def run(
             policy,
             decoded.has_geometry,
             decoded.crs,
-            extent,
+            extent or _mission(layer, policy),
             today or dt.datetime.now(dt.UTC).date(),
             report.warnings,
         )
@@ -85,7 +88,7 @@ def run(
         found: dict[str, dict[str, Any]] = {}
         with closing(out), closing(selection.Seen()) as seen:
             rows = _selected(path, decoded, context, report, sheet, encoding)
-            records = _records(rows, _stages(context, found, seen), report, out, decoded, progress)
+            records = _records(rows, (*_stages(context, found, seen), *extra), report, out, decoded, progress)
             if report.dry_run or vault is None:
                 for _ in records:
                     pass
@@ -209,6 +212,15 @@ def _deletions(path: Path | None, context: Context) -> list[str]:
     if len(decoded.columns) == 1 and columns.first(one.names) is None:
         ids.insert(0, decoded.columns[0])
     return ids
+
+
+def _mission(layer: Layer, policy: Policy) -> tuple[float, float, float, float] | None:
+    """The mission area with a margin, for layers of what happens in it; reference layers reach beyond it."""
+    box = policy.mission.get("bbox")
+    if layer.style.group != "operations" or not box:
+        return None
+    west, south, east, north = (float(v) for v in box)
+    return west - _MARGIN, south - _MARGIN, east + _MARGIN, north + _MARGIN
 
 
 def _layer(layer_id: str) -> Layer:
