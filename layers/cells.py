@@ -44,7 +44,9 @@ def to_grid() -> Transformer:
 def base_cells(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The base cells (x, y) of points in EPSG:4326."""
     x, y = to_grid().transform(lon, lat)
-    return np.floor(np.asarray(x) / GRID_METRES).astype(np.int64), np.floor(np.asarray(y) / GRID_METRES).astype(np.int64)
+    return np.floor(np.asarray(x) / GRID_METRES).astype(np.int64), np.floor(np.asarray(y) / GRID_METRES).astype(
+        np.int64
+    )
 
 
 def polygon(level: int, x: int, y: int) -> shapely.Polygon:
@@ -65,7 +67,9 @@ class Reference:
     def __init__(self, path: Path) -> None:
         missing = [f for f in _FILES if not (path / f).is_file()]
         if missing:
-            raise PolicyError(f"reference {path.name}: {', '.join(missing)} missing in layers/reference; freeze it first")
+            raise PolicyError(
+                f"reference {path.name}: {', '.join(missing)} missing in layers/reference; freeze it first"
+            )
         self.path = path
         self.fingerprint = hashlib.sha256(b"".join((path / f).read_bytes() for f in _FILES)).hexdigest()
         self.admin: list[dict[str, Any]] = [
@@ -143,14 +147,18 @@ def install(conn: psycopg.Connection, policy: Policy) -> None:
     if row and row[0] == fingerprint:
         return
     for table in ("areas_of_reference", "honest_cells", "honest_areas", "partners_of_reference", "reference_installed"):
-        conn.execute(f"DELETE FROM vault.{table}")  # noqa: S608 -- names stand above
+        conn.execute(f"DELETE FROM vault.{table}")
     with conn.cursor() as cursor:
-        conn.execute("CREATE TEMP TABLE area_rows (id text, kind text, code text, label text, parent text, km int, geom geometry) ON COMMIT DROP")
+        conn.execute(
+            "CREATE TEMP TABLE area_rows (id text, kind text, code text, label text, parent text, km int, geom"
+            " geometry) ON COMMIT DROP"
+        )
         with cursor.copy("COPY area_rows FROM STDIN") as copy:
             for row_ in _areas(reference, policy.grid_levels):
                 copy.write_row(row_)
         conn.execute(
-            "INSERT INTO vault.areas_of_reference SELECT id, kind, code, label, parent, km, geom, ST_Transform(geom, 3857) FROM area_rows"
+            "INSERT INTO vault.areas_of_reference SELECT id, kind, code, label, parent, km, geom,"
+            " ST_Transform(geom, 3857) FROM area_rows"
         )
         with cursor.copy("COPY vault.honest_cells (rule, cell_x, cell_y, area, level) FROM STDIN") as copy:
             for key, place in rules.items():
@@ -176,7 +184,15 @@ def _areas(reference: Reference, levels: int) -> Iterator[tuple[Any, ...]]:
     for unit in reference.admin:
         projected = shapely.transform(unit["geometry"], lambda c: np.column_stack(grid.transform(c[:, 0], c[:, 1])))
         width = round(float(np.sqrt(projected.area)) / 1000)
-        yield _row(f"{unit['kind']}.{unit['code']}", unit["kind"], unit["code"], unit["label"], unit["parent"], width, unit["geometry"])
+        yield _row(
+            f"{unit['kind']}.{unit['code']}",
+            unit["kind"],
+            unit["code"],
+            unit["label"],
+            unit["parent"],
+            width,
+            unit["geometry"],
+        )
     x0, y0, x1, y1 = reference.extent()
     for n in range(levels):
         for x in range(x0 >> n, (x1 >> n) + 1):

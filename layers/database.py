@@ -14,7 +14,9 @@ from alembic import command
 from alembic.config import Config
 from psycopg import sql
 from sqlalchemy import create_engine
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from layers import cells, grants, release
 from layers.layer import Base
@@ -54,7 +56,9 @@ def migrate(
             with conn.transaction():
                 _make_roles(conn, policy, passwords)
                 for extension in EXTENSIONS:
-                    conn.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA public").format(sql.Identifier(extension)))
+                    conn.execute(
+                        sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA public").format(sql.Identifier(extension))
+                    )
                 conn.execute("CREATE SCHEMA IF NOT EXISTS vault")
             _upgrade(owner_dsn)
             say("vault ready")
@@ -66,7 +70,9 @@ def migrate(
                 grants.grant(conn, policy)
             say("releases ready")
     except psycopg.errors.InsufficientPrivilege as error:
-        raise DatabaseError(f"the owner role may not do this: {error.diag.message_primary}; give it CREATEROLE and the database") from None
+        raise DatabaseError(
+            f"the owner role may not do this: {error.diag.message_primary}; give it CREATEROLE and the database"
+        ) from None
     except psycopg.OperationalError as error:
         raise DatabaseError(f"cannot reach the database: {' '.join(str(error).split())}; is it running?") from None
 
@@ -79,7 +85,9 @@ def _make_roles(conn: psycopg.Connection, policy: Policy, passwords: Mapping[str
                 raise DatabaseError(f"role {role} does not exist and no password was given for it")
             conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
         if role in passwords:
-            conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(passwords[role])))
+            conn.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(passwords[role]))
+            )
 
 
 def _upgrade(owner_dsn: str) -> None:
@@ -99,13 +107,10 @@ def _layer_tables(conn: psycopg.Connection, policy: Policy) -> None:
     there = {t for (t,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'vault'").fetchall()}
     wanted = [t for t in Base.metadata.sorted_tables if t.schema == "vault" and t.name not in there]
     if wanted:
-        from sqlalchemy.dialects import postgresql
-        from sqlalchemy.schema import CreateIndex, CreateTable
-
-        dialect = postgresql.dialect()
-        for table in wanted:
-            conn.execute(str(CreateTable(table).compile(dialect=dialect)).encode())
-            for index in table.indexes:
+        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+        for made in wanted:
+            conn.execute(str(CreateTable(made).compile(dialect=dialect)).encode())
+            for index in made.indexes:
                 conn.execute(str(CreateIndex(index).compile(dialect=dialect)).encode())
     for layer in all_layers().values():
         table = sql.Identifier("vault", layer.table)
@@ -113,21 +118,28 @@ def _layer_tables(conn: psycopg.Connection, policy: Policy) -> None:
         if layer.table not in there:
             conn.execute(
                 sql.SQL(
-                    "ALTER TABLE {t} ADD CONSTRAINT {c} CHECK (level IN ('public', 'unclassified', 'confidential', 'strict'))"
+                    "ALTER TABLE {t} ADD CONSTRAINT {c} CHECK (level IN ('public', 'unclassified',"
+                    " 'confidential', 'strict'))"
                 ).format(t=table, c=sql.Identifier(f"{layer.table}_level"))
             )
             conn.execute(
-                sql.SQL("CREATE TRIGGER touch BEFORE UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION vault.touch()").format(table)
+                sql.SQL("CREATE TRIGGER touch BEFORE UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION vault.touch()").format(
+                    table
+                )
             )
             for event, transition in (("UPDATE", "OLD TABLE AS before"), ("DELETE", "OLD TABLE AS before")):
                 conn.execute(
                     sql.SQL(
-                        "CREATE TRIGGER {n} AFTER {e} ON {t} REFERENCING {tr} FOR EACH STATEMENT EXECUTE FUNCTION vault.keep_history()"
-                    ).format(n=sql.Identifier(f"keep_{event.lower()}"), e=sql.SQL(event), t=table, tr=sql.SQL(transition))
+                        "CREATE TRIGGER {n} AFTER {e} ON {t} REFERENCING {tr} FOR EACH STATEMENT EXECUTE"
+                        " FUNCTION vault.keep_history()"
+                    ).format(
+                        n=sql.Identifier(f"keep_{event.lower()}"), e=sql.SQL(event), t=table, tr=sql.SQL(transition)
+                    )
                 )
         for family in {a.family for a in policy.audiences.values()}:
             conn.execute(
                 sql.SQL(
-                    "INSERT INTO vault.release_keys (family, layer, key) VALUES ({}, {}, gen_random_bytes(32)) ON CONFLICT DO NOTHING"
+                    "INSERT INTO vault.release_keys (family, layer, key) VALUES ({}, {}, gen_random_bytes(32))"
+                    " ON CONFLICT DO NOTHING"
                 ).format(sql.Literal(family), name)
             )

@@ -14,28 +14,22 @@ from sqlalchemy import ARRAY, Date
 
 from layers.audience import LEVELS, Audience
 from layers.layer import Field, Layer
-from layers.policy import SCOPES, Place, Policy, ReleasedLayer, Tier, Verb, consent_scopes
+from layers.place_sql import literal, place_joins, place_value, text_array
+from layers.policy import SCOPES, Policy, ReleasedLayer, Tier, Verb, consent_scopes
 
 NOW, BATCHED = 0, 1
 """Streams of a released relation: rows kept in step by triggers, and rows that only the batch clock writes."""
 
-NEAR_LEVEL = 2
-"""A place known as 'near' lies within about 25 km: its cell is at least of this level (40 km)."""
-
 _SQL_TYPE = {
-    "text": "text", "code": "text", "integer": "bigint", "number": "double precision", "date": "date",
-    "datetime": "timestamptz", "boolean": "boolean",
+    "text": "text",
+    "code": "text",
+    "integer": "bigint",
+    "number": "double precision",
+    "date": "date",
+    "datetime": "timestamptz",
+    "boolean": "boolean",
 }
 _CONSENT_ASPECT = {"partner": "name", "title": "title", "place": "place"}
-
-
-def literal(value: str) -> str:
-    """An SQL string literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def text_array(values: Sequence[str]) -> str:
-    return f"ARRAY[{', '.join(map(literal, values))}]::text[]"
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,10 @@ def columns(released: ReleasedLayer) -> list[Column]:
 
 def fid(family: str, layer: str, record: str = "r.id") -> str:
     """The keyed id of a record: 53 bits of HMAC-SHA-256 under the family's key, so that ids tell nothing."""
-    return f"vault.fid({record}, (SELECT key FROM vault.release_keys WHERE family = {literal(family)} AND layer = {literal(layer)}))"
+    return (
+        f"vault.fid({record}, (SELECT key FROM vault.release_keys WHERE family = {literal(family)} AND layer ="
+        f" {literal(layer)}))"
+    )
 
 
 def derive(released: ReleasedLayer, source: str, stream: int, clock: str) -> str | None:
@@ -93,13 +90,16 @@ def derive(released: ReleasedLayer, source: str, stream: int, clock: str) -> str
     numbers = ", ".join(str(f.number) for f in mine)
     due = [f"(r._form <> {f.number} OR {_due(layer, f.tier)} <= {clock})" for f in mine if f.tier and f.tier.delay]
     where = " AND ".join([f"r._form IN ({numbers})", *due])
-    select = ",\n  ".join(f"{_value(c.name, mine, released, stream)} AS {c.name}" for c in columns(released) if c.name != "geom3857")
+    select = ",\n  ".join(
+        f"{_value(c.name, mine, released, stream)} AS {c.name}" for c in columns(released) if c.name != "geom3857"
+    )
     out = ", ".join(_OUTER.get(c.name, f"d.{c.name}") for c in columns(released))
     # No precision and no area: the rule found no honest area, so the record is absent.
     return (
         f"SELECT {out} FROM (SELECT\n  {select}\n"
         f"FROM (SELECT r.*{wanted}, CASE {branches} END AS _form FROM {source} r{joins}) r\n"
-        f"{_place_joins(mine, released)}WHERE {where}) d WHERE d.place_precision IS NOT NULL OR d.area IS NOT NULL"
+        f"{place_joins([f.tier for f in mine if f.tier], released)}WHERE {where}) d"
+        " WHERE d.place_precision IS NOT NULL OR d.area IS NOT NULL"
     )
 
 
@@ -127,7 +127,8 @@ def _joins(released: ReleasedLayer, forms: Sequence[_Form], clock: str) -> tuple
         ranks = " ".join(f"WHEN {literal(s)} THEN {n + 1}" for n, s in enumerate(SCOPES))
         rank = f"CASE c.scope {ranks} ELSE 0 END"
         aspects = ", ".join(
-            f"max({rank}) FILTER (WHERE {literal(a)} = ANY (c.fields)) AS _consent_{a}" for a in ("name", "title", "place")
+            f"max({rank}) FILTER (WHERE {literal(a)} = ANY (c.fields)) AS _consent_{a}"
+            for a in ("name", "title", "place")
         )
         joins += (
             f"\n  LEFT JOIN LATERAL (SELECT max({rank}) AS _consent_any, {aspects} FROM vault.consents c"
@@ -182,101 +183,6 @@ def _due(layer: Layer, tier: Tier) -> str:
     return f"greatest({', '.join(moments)}) + interval '{int(tier.delay.total_seconds())} seconds'"
 
 
-def _exact_if(place: Place) -> str:
-    assert place.exact_if is not None
-    return f"coalesce(r._consent_place, 0) >= {SCOPES.index(place.exact_if) + 1}"
-
-
-# --- place -----------------------------------------------------------------------------------------------------------
-
-
-def _own_area(finest: int = 3) -> str:
-    """The area of a record whose own place is not a point: its administrative unit, no finer than `finest`."""
-    units = {n: f"'admin{n}.' || r.admin{n}" for n in (1, 2, 3)}
-    return (
-        f"CASE r.place_precision WHEN 'admin3' THEN {units[min(3, finest)] if finest else 'NULL'}"
-        f" WHEN 'admin2' THEN {units[min(2, finest)] if finest else 'NULL'}"
-        f" WHEN 'admin1' THEN {units[1] if finest else 'NULL'} WHEN 'linear' THEN {units[1] if finest else 'NULL'}"
-        " WHEN 'country' THEN (SELECT id FROM vault.areas_of_reference WHERE kind = 'admin0') END"
-    )
-
-
-def _cell(level: int) -> str:
-    return f"'c{level}.' || (r.cell_x >> {level}) || '.' || (r.cell_y >> {level})"
-
-
-def _area(place: Place) -> str | None:
-    """The area expression of a place rule, or None when the place is exact or not released."""
-    if place.kind == "cell":
-        near = _cell(max(place.level, NEAR_LEVEL))
-        return f"CASE r.place_precision WHEN 'exact' THEN {_cell(place.level)} WHEN 'near' THEN {near} ELSE {_own_area()} END"
-    if place.kind == "admin":
-        if place.level == 0:
-            return "(SELECT id FROM vault.areas_of_reference WHERE kind = 'admin0')"
-        return (
-            f"CASE WHEN r.place_precision IN ('exact', 'near') THEN 'admin{place.level}.' || r.admin{place.level}"
-            f" ELSE {_own_area(place.level)} END"
-        )
-    if place.kind == "honest":
-        fallbacks = [f"h{n}.area" for n in place.otherwise]
-        near = f"CASE WHEN hc.level < {NEAR_LEVEL} THEN {_cell(NEAR_LEVEL)} ELSE hc.area END"
-        chain = ", ".join(["NULL", *fallbacks])
-        # An administrative unit stands for a record only when it passes the same test as a cell.
-        below2 = ", ".join(["NULL", *(f"h{n}.area" for n in place.otherwise if n <= 1)])
-        return (
-            f"CASE r.place_precision WHEN 'exact' THEN coalesce(hc.area, {chain}) WHEN 'near' THEN coalesce({near}, {chain})"
-            f" WHEN 'admin3' THEN coalesce({chain}) WHEN 'admin2' THEN coalesce({chain})"
-            f" WHEN 'admin1' THEN coalesce({below2}) WHEN 'linear' THEN coalesce({below2})"
-            " WHEN 'country' THEN (SELECT id FROM vault.areas_of_reference WHERE kind = 'admin0') END"
-        )
-    return None
-
-
-def _place_joins(forms: Sequence[_Form], released: ReleasedLayer) -> str:
-    """The frozen tables of honest areas. At most one honest rule per layer and audience."""
-    rules = {f.tier.place.rule: f.tier.place for f in forms if f.tier and f.tier.place.kind == "honest"}
-    if len(rules) > 1:
-        raise ValueError(f"{released.id} for {released.audience.id}: more than one honest-cell rule")
-    out = ""
-    for key, place in rules.items():
-        out += (
-            f"LEFT JOIN vault.honest_cells hc ON hc.rule = {literal(key)} AND hc.cell_x = r.cell_x AND hc.cell_y = r.cell_y\n"
-        )
-        for level in place.otherwise:
-            out += (
-                f"LEFT JOIN vault.honest_areas h{level} ON h{level}.rule = {literal(key)}"
-                f" AND h{level}.area = 'admin{level}.' || r.admin{level}\n"
-            )
-    return out
-
-
-def _is_exact(form: _Form, layer: Layer) -> str:
-    """Is the row's own geometry released?"""
-    point = "r.place_precision IN ('exact', 'near')" if layer.geometry == "point" else "true"
-    if form.tier is None or form.tier.place.kind == "exact":
-        return point
-    if form.tier.place.exact_if:
-        return f"({point} AND {_exact_if(form.tier.place)})"
-    return "false"
-
-
-def _place_value(column: str, form: _Form, layer: Layer) -> str:
-    exact = _is_exact(form, layer)
-    place = form.tier.place if form.tier else Place("exact")
-    if layer.geometry != "point":
-        if place.kind not in ("exact", "none"):
-            raise ValueError(f"{layer.id}: only points can be made coarse; release lines and polygons exactly or not at all")
-        return {"geom": "r.geom" if place.kind == "exact" else "NULL::geometry", "area": "NULL::text",
-                "place_precision": "r.place_precision"}[column]
-    area = "NULL::text" if place.kind == "none" else _own_area() if place.kind == "exact" else _area(place)
-    if column == "geom":
-        return f"CASE WHEN {exact} THEN r.geom END"
-    if column == "area":
-        return f"CASE WHEN NOT {exact} THEN {area} END"
-    unknown = f"({area}) IS NULL" if form.tier is None or place.kind in ("exact", "none") else "r.place_precision = 'unknown'"
-    return f"CASE WHEN {exact} THEN r.place_precision WHEN {unknown} THEN 'unknown' END"
-
-
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
@@ -314,7 +220,11 @@ def _time_value(column: str, form: _Form, layer: Layer) -> str:
 def band_sql(value: str, bands: Sequence[int]) -> str:
     """The band of a count as text: 0, 1-4, 5-9 …, 100+."""
     labels = [
-        f"{low}" if n + 1 < len(bands) and bands[n + 1] == low + 1 else f"{low}-{bands[n + 1] - 1}" if n + 1 < len(bands) else f"{low}+"
+        f"{low}"
+        if n + 1 < len(bands) and bands[n + 1] == low + 1
+        else f"{low}-{bands[n + 1] - 1}"
+        if n + 1 < len(bands)
+        else f"{low}+"
         for n, low in enumerate(bands)
     ]
     cases = " ".join(f"WHEN {value} < {bands[n + 1]} THEN {literal(labels[n])}" for n in range(len(bands) - 1))
@@ -339,9 +249,11 @@ def _verb_sql(verb: Verb, field: Field, layer: Layer, family: str) -> str:
         aspect = _CONSENT_ASPECT.get(field.name, "any")
         rest = _verb_sql(verb.otherwise, field, layer, family) if verb.otherwise else "NULL"
         assert verb.scope is not None
-        return f"CASE WHEN coalesce(r._consent_{aspect}, 0) >= {SCOPES.index(verb.scope) + 1} THEN {value} ELSE {rest} END"
+        return (
+            f"CASE WHEN coalesce(r._consent_{aspect}, 0) >= {SCOPES.index(verb.scope) + 1} THEN {value} ELSE {rest} END"
+        )
     if verb.sector_if:
-        known = f"(SELECT n FROM vault.partners_of_reference f WHERE f.admin2 = r.admin2 AND f.sector = r.sector)"
+        known = "(SELECT n FROM vault.partners_of_reference f WHERE f.admin2 = r.admin2 AND f.sector = r.sector)"
         shown = f"{literal(verb.word + ' (')} || r.sector || ')'" if verb.word else value
         rest = literal(verb.word) if verb.word else "NULL"
         return f"CASE WHEN {value} IS NULL THEN NULL WHEN {known} >= {verb.sector_if} THEN {shown} ELSE {rest} END"
@@ -363,7 +275,7 @@ def _field_value(name: str, form: _Form, released: ReleasedLayer) -> str:
 
 def _form_value(column: str, form: _Form, released: ReleasedLayer) -> str:
     if column in ("geom", "area", "place_precision"):
-        return _place_value(column, form, released.layer)
+        return place_value(column, form.tier, released.layer)
     if column in ("time_from", "time_to", "time_precision"):
         return _time_value(column, form, released.layer)
     return _field_value(column, form, released)

@@ -10,18 +10,20 @@ import datetime as dt
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-import shapely
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from layers.audience import Audience
-from layers.filters import BadQuery, Kind, Sql, clean, column, compile_filter, kinds, spatial
+from layers.filters import BadQuery, Sql, clean, column, kinds
 from layers.policy import Policy, ReleasedLayer
+from layers.questions import Sort, Where, beyond, named, where_sql
 from layers.tile_sql import tile_sql
+
+__all__ = ["BadQuery", "Door", "Extent", "Feature", "Hit", "Page", "Reader", "Sort", "Unavailable", "Where"]
 
 POOL_SIZE = 4
 """Connections per audience and process."""
@@ -29,27 +31,6 @@ POOL_SIZE = 4
 
 class Unavailable(RuntimeError):
     """The database is away or too slow. The text tells nothing of data; try again later."""
-
-
-@dataclass(frozen=True)
-class Where:
-    """One question, in released terms. `bbox` is lon/lat (west > east crosses the antimeridian); `interval` is closed."""
-
-    bbox: tuple[float, float, float, float] | None = None
-    interval: tuple[dt.datetime | None, dt.datetime | None] | None = None
-    equals: Mapping[str, str] = field(default_factory=dict)
-    filter: Any = None
-    area: str | None = None
-
-    @property
-    def everything(self) -> bool:
-        return not (self.bbox or self.interval or self.equals or self.filter is not None or self.area)
-
-
-@dataclass(frozen=True)
-class Sort:
-    name: str
-    descending: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +71,7 @@ class Hit:
 
 
 class Door:
-    """Readers by audience. `dsn` maps audience ids to connections of their roles; audiences without one are not held."""
+    """Readers by audience. `dsn` maps audience ids to connections of their roles; others are not held."""
 
     def __init__(self, policy: Policy, dsn: Mapping[str, str]) -> None:
         self._readers = {
@@ -102,11 +83,11 @@ class Door:
     async def open(self) -> None:
         """Open every pool. Raises Unavailable when an audience cannot be reached within 15 s."""
         for reader in self._readers.values():
-            await reader._open()
+            await reader.open()
 
     async def close(self) -> None:
         for reader in self._readers.values():
-            await reader._close()
+            await reader.close()
 
     @property
     def audiences(self) -> Sequence[str]:
@@ -128,13 +109,15 @@ class Reader:
         )
         self._kept: dict[tuple[str, str], tuple[int, Any]] = {}
 
-    async def _open(self) -> None:
+    async def open(self) -> None:
         try:
             await self._pool.open(wait=True, timeout=15)
         except PoolTimeout:
-            raise Unavailable(f"the release of {self.audience.id} cannot be reached; is the database running?") from None
+            raise Unavailable(
+                f"the release of {self.audience.id} cannot be reached; is the database running?"
+            ) from None
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
         await self._pool.close()
 
     @asynccontextmanager
@@ -172,10 +155,10 @@ class Reader:
         """How many released rows match, exactly."""
         released = self.layers[layer]
         if where.everything:
-            row = await self._once_per_version(layer, "count", f'SELECT count(*) FROM "{layer}"')  # noqa: S608 -- a declared name
+            row = await self._once_per_version(layer, "count", f'SELECT count(*) FROM "{layer}"')
             return int(row[0])
         condition = where_sql(where, released)
-        rows = await self._rows(f'SELECT count(*) FROM "{layer}" t WHERE {condition.text}', condition.params)  # noqa: S608 -- see where_sql
+        rows = await self._rows(f'SELECT count(*) FROM "{layer}" t WHERE {condition.text}', condition.params)
         return int(rows[0][0])
 
     async def extent(self, layer: str) -> Extent:
@@ -187,8 +170,14 @@ class Reader:
             else ""
         )
         box = f'(SELECT ST_Extent(g) FROM (SELECT geom AS g FROM "{layer}" {areas}) places)'
-        times = f'(SELECT min(time_from) FROM "{layer}"), (SELECT max(time_to) FROM "{layer}")' if released.has_time else "NULL, NULL"
-        row = await self._once_per_version(layer, "extent", f"SELECT e::text, a, z FROM (SELECT {box} AS e, {times}) x (e, a, z)")  # noqa: S608 -- declared names
+        times = (
+            f'(SELECT min(time_from) FROM "{layer}"), (SELECT max(time_to) FROM "{layer}")'
+            if released.has_time
+            else "NULL, NULL"
+        )
+        row = await self._once_per_version(
+            layer, "extent", f"SELECT e::text, a, z FROM (SELECT {box} AS e, {times}) x (e, a, z)"
+        )
         bbox = tuple(float(n) for n in re.findall(r"-?[\d.]+(?:e-?\d+)?", row[0])) if row[0] else None
         return Extent(bbox, (row[1], row[2]) if row[1] else None)  # type: ignore[arg-type]
 
@@ -210,8 +199,8 @@ class Reader:
                 raise BadQuery(f"sortby: there is no property {one.name[:60]!r}")
         condition = where_sql(where, released)
         if after is not None:
-            beyond = _beyond(sort, allowed, after)
-            condition = Sql(f"{condition.text} AND {beyond.text}", condition.params + beyond.params)
+            later = beyond(sort, allowed, after)
+            condition = Sql(f"{condition.text} AND {later.text}", condition.params + later.params)
         order = [f"{column(s.name, allowed[s.name])} {'DESC' if s.descending else 'ASC'} NULLS LAST" for s in sort]
         keys = "".join(f', t."{s.name}"::text' for s in sort)
         rows = await self._rows(
@@ -238,16 +227,16 @@ class Reader:
             condition = None
             if not where.everything:
                 asked = where_sql(where, released)
-                condition = _named(asked, f"p{number}_")
+                condition = named(asked, f"p{number}_")
                 params |= {f"p{number}_{n}": v for n, v in enumerate(asked.params)}
             parts += tile_sql(released, z, condition)
         if not parts:
             return b""
-        rows = await self._rows(f"SELECT {' || '.join(parts)}", params, binary=True)  # noqa: S608 -- declared names, bound values
+        rows = await self._rows(f"SELECT {' || '.join(parts)}", params, binary=True)
         return bytes(rows[0][0])
 
     async def search(self, text: str, limit: int = 20) -> list[Hit]:
-        """Released texts that hold all words, best first: names that begin with the text, then word starts, then the rest.
+        """Released texts that hold all words; names that begin with the text first, then word starts, then the rest.
 
         The rank looks at the row alone, never at how common a word is.
         """
@@ -266,114 +255,26 @@ class Reader:
             join = "LEFT JOIN blur_areas b ON b.id = t.area" if area else ""
             exact = "t.geom IS NOT NULL" if area else "false"
             parts.append(
-                f"(SELECT '{released.id}' AS layer, t.fid, left({title}, 200) AS title, {'b.label' if area else 'NULL::text'} AS detail,"
+                f"(SELECT * FROM (SELECT '{released.id}' AS layer, t.fid, left({title}, 200) AS title,"
+                f" {'b.label' if area else 'NULL::text'} AS detail,"
                 f" CASE WHEN {exact} THEN ST_X(t.geom) END AS lon, CASE WHEN {exact} THEN ST_Y(t.geom) END AS lat,"
                 f" ST_XMin({place}) AS x0, ST_YMin({place}) AS y0, ST_XMax({place}) AS x1, ST_YMax({place}) AS y1,"
                 f" CASE WHEN starts_with(lower(public.unaccent({title})), {fold}) THEN 0"
-                f" WHEN ' ' || lower(public.unaccent({title})) LIKE '%% ' || {fold} THEN 1 ELSE 2 END AS rank, {order} AS place"
-                f' FROM "{released.id}" t {join} WHERE {match} ORDER BY rank, length({title}), title COLLATE "C", t.fid LIMIT %s)'
+                f" WHEN ' ' || lower(public.unaccent({title})) LIKE '%% ' || {fold} THEN 1 ELSE 2 END AS rank,"
+                f" {order} AS place"
+                f' FROM "{released.id}" t {join} WHERE {match}) one ORDER BY rank, length(title), title COLLATE'
+                ' "C", fid LIMIT %s)'
             )
             params += [" ".join(words), patterns[0][1:], *patterns, limit]
         rows = await self._rows(
-            f"SELECT * FROM ({' UNION ALL '.join(parts)}) h ORDER BY rank, place, length(title), title COLLATE \"C\", fid LIMIT %s",  # noqa: S608 -- declared names, bound values
+            f"SELECT * FROM ({' UNION ALL '.join(parts)}) h ORDER BY rank, place, length(title), title COLLATE"
+            ' "C", fid LIMIT %s',
             [*params, limit],
         )
-        return [Hit(r[0], r[1], r[2], r[3] or "", r[4], r[5], (r[6], r[7], r[8], r[9]) if r[6] is not None else None) for r in rows]
-
-
-# --- SQL of questions ------------------------------------------------------------------------------------------------
-
-
-def where_sql(where: Where, released: ReleasedLayer) -> Sql:
-    """The condition of a question on the relation `t`: names from the declarations, values as parameters."""
-    parts: list[Sql] = []
-    if where.bbox:
-        west, south, east, north = where.bbox
-        halves = [(west, south, east, north)] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
-        boxes = [spatial("ST_Intersects", shapely.box(*half)) if _has_area(half) else _point_or_line(half) for half in halves]
-        parts.append(Sql("(" + " OR ".join(b.text for b in boxes) + ")", [p for b in boxes for p in b.params]))
-    if where.interval and released.has_time:
-        start, end = where.interval
-        if end is not None:
-            parts.append(Sql("(t.time_from IS NULL OR t.time_from <= %s)", [end]))
-        if start is not None:
-            parts.append(Sql("(t.time_to IS NULL OR t.time_to > %s)", [start]))
-    allowed = kinds(released)
-    for name, value in where.equals.items():
-        if name not in allowed:
-            raise BadQuery(f"there is no property {name[:60]!r}")
-        parts.append(_equals(name, allowed[name], value))
-    if where.area is not None:
-        parts.append(Sql("t.area = %s", [clean(where.area)]) if released.layer.geometry == "point" else Sql("false"))
-    if where.filter is not None:
-        parts.append(compile_filter(where.filter, released))
-    if not parts:
-        return Sql("true")
-    return Sql(" AND ".join(p.text for p in parts), [v for p in parts for v in p.params])
-
-
-def _has_area(box: tuple[float, float, float, float]) -> bool:
-    return box[0] < box[2] and box[1] < box[3]
-
-
-def _point_or_line(box: tuple[float, float, float, float]) -> Sql:
-    """A box without area is a line or a point; a polygon of it would not be valid."""
-    ends = shapely.points([(box[0], box[1]), (box[2], box[3])])
-    return spatial("ST_Intersects", ends[0] if ends[0] == ends[1] else shapely.LineString(ends))
-
-
-def _equals(name: str, kind: Kind, value: str) -> Sql:
-    """Any of the values that commas part, read as the property's type."""
-    values_: list[Any] = []
-    for text in clean(value).split(","):
-        try:
-            if kind == "number":
-                number = float(text)
-                if number != number:
-                    raise ValueError
-                values_.append(number)
-            elif kind == "boolean":
-                values_.append({"true": True, "false": False}[text.strip().lower()])
-            elif kind == "date":
-                values_.append(dt.date.fromisoformat(text))
-            elif kind == "time":
-                moment = dt.datetime.fromisoformat(text)
-                values_.append(moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC))
-            else:
-                values_.append(text)
-        except (ValueError, KeyError):
-            raise BadQuery(f"{name[:60]}: {text[:60]!r} is no {kind}") from None
-    cast = {"number": "double precision", "boolean": "boolean", "date": "date", "time": "timestamptz", "text": "text"}[kind]
-    return Sql(f't."{name}" = ANY (%s::{cast}[])', [values_])
-
-
-def _named(statement: Sql, prefix: str) -> Sql:
-    """The same condition with its parameters by name, so that it can stand in a statement several times."""
-    pieces = statement.text.split("%s")
-    text = pieces[0] + "".join(f"%({prefix}{n})s{piece}" for n, piece in enumerate(pieces[1:]))
-    return Sql(text, statement.params)
-
-
-def _beyond(sort: Sequence[Sort], allowed: Mapping[str, Kind], after: Sequence[Any]) -> Sql:
-    """Rows after a key, in the order of `sort` with nulls last, then by id."""
-    if len(after) != len(sort) + 1 or not isinstance(after[-1], int):
-        raise BadQuery("cursor: does not belong to this request")
-    cast = {"text": "text", "number": "double precision", "boolean": "boolean", "date": "date", "time": "timestamptz"}
-    options: list[Sql] = []
-    same: list[Sql] = []
-    for one, value in zip(sort, after, strict=False):
-        kind = allowed[one.name]
-        name, literal = column(one.name, kind), f"%s::{cast[kind]}"
-        if value is not None:
-            later = Sql(f"({name} {'<' if one.descending else '>'} {literal} OR t.\"{one.name}\" IS NULL)", [value])
-            options.append(_all([*same, later]))
-        same.append(Sql(f't."{one.name}" IS NULL') if value is None else Sql(f"{name} = {literal}", [value]))
-    options.append(_all([*same, Sql("t.fid > %s", [after[-1]])]))
-    return Sql("(" + " OR ".join(o.text for o in options) + ")", [p for o in options for p in o.params])
-
-
-def _all(parts: Sequence[Sql]) -> Sql:
-    return Sql("(" + " AND ".join(p.text for p in parts) + ")", [v for p in parts for v in p.params])
+        return [
+            Hit(r[0], r[1], r[2], r[3] or "", r[4], r[5], (r[6], r[7], r[8], r[9]) if r[6] is not None else None)
+            for r in rows
+        ]
 
 
 def _names(released: ReleasedLayer) -> list[str]:
@@ -388,7 +289,7 @@ def _select(released: ReleasedLayer, srid: int, keys: str) -> str:
         raise BadQuery("crs: only EPSG:4326 and EPSG:3857 are served")
     point = released.layer.geometry == "point"
     place = f"coalesce(t.{geometry}, b.{geometry})" if point else f"t.{geometry}"
-    iso = "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'"
+    iso = '\'YYYY-MM-DD"T"HH24:MI:SS"Z"\''
     columns = []
     for f in released.fields:
         if f.type == "datetime":
@@ -399,7 +300,7 @@ def _select(released: ReleasedLayer, srid: int, keys: str) -> str:
     if released.has_time:
         columns += [f"to_char(t.time_from, {iso})", f"to_char(t.time_to, {iso})", "t.time_precision"]
     join = "LEFT JOIN blur_areas b ON b.id = t.area" if point else ""
-    return f'SELECT t.fid, ST_AsGeoJSON({place}, {digits}, 0), {", ".join(columns)}{keys} FROM "{released.id}" t {join}'  # noqa: S608 -- declared names
+    return f'SELECT t.fid, ST_AsGeoJSON({place}, {digits}, 0), {", ".join(columns)}{keys} FROM "{released.id}" t {join}'
 
 
 def _feature(row: TupleRow, names: Sequence[str]) -> Feature:

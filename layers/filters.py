@@ -22,21 +22,38 @@ from layers.projection import box_3857
 Kind = Literal["text", "number", "boolean", "time", "date"]
 
 _FIELD_KIND: dict[str, Kind] = {
-    "text": "text", "code": "text", "integer": "number", "number": "number", "boolean": "boolean", "date": "date", "datetime": "time",
+    "text": "text",
+    "code": "text",
+    "integer": "number",
+    "number": "number",
+    "boolean": "boolean",
+    "date": "date",
+    "datetime": "time",
 }
 _SPATIAL = {
-    ast.GeometryIntersects: "ST_Intersects", ast.GeometryContains: "ST_Contains", ast.GeometryWithin: "ST_Within",
-    ast.GeometryTouches: "ST_Touches", ast.GeometryCrosses: "ST_Crosses", ast.GeometryOverlaps: "ST_Overlaps",
+    ast.GeometryIntersects: "ST_Intersects",
+    ast.GeometryContains: "ST_Contains",
+    ast.GeometryWithin: "ST_Within",
+    ast.GeometryTouches: "ST_Touches",
+    ast.GeometryCrosses: "ST_Crosses",
+    ast.GeometryOverlaps: "ST_Overlaps",
     ast.GeometryEquals: "ST_Equals",
 }
 _CONVERSE = {"ST_Contains": "ST_Within", "ST_Within": "ST_Contains"}
 _ALLEN = {
-    ast.TimeAfter: "{s} > {f}", ast.TimeBefore: "{e} < {t}", ast.TimeContains: "{s} < {t} AND {e} > {f}",
-    ast.TimeDisjoint: "({e} < {t} OR {s} > {f})", ast.TimeDuring: "{s} > {t} AND {e} < {f}",
-    ast.TimeEquals: "{s} = {t} AND {e} = {f}", ast.TimeEndedBy: "{s} < {t} AND {e} = {f}",
-    ast.TimeEnds: "{s} > {t} AND {e} = {f}", ast.TimeMeets: "{e} = {t}", ast.TimeMetBy: "{s} = {f}",
+    ast.TimeAfter: "{s} > {f}",
+    ast.TimeBefore: "{e} < {t}",
+    ast.TimeContains: "{s} < {t} AND {e} > {f}",
+    ast.TimeDisjoint: "({e} < {t} OR {s} > {f})",
+    ast.TimeDuring: "{s} > {t} AND {e} < {f}",
+    ast.TimeEquals: "{s} = {t} AND {e} = {f}",
+    ast.TimeEndedBy: "{s} < {t} AND {e} = {f}",
+    ast.TimeEnds: "{s} > {t} AND {e} = {f}",
+    ast.TimeMeets: "{e} = {t}",
+    ast.TimeMetBy: "{s} = {f}",
     ast.TimeOverlappedBy: "{s} > {t} AND {s} < {f} AND {e} > {f}",
-    ast.TimeOverlaps: "{s} < {t} AND {e} > {t} AND {e} < {f}", ast.TimeBegunBy: "{s} = {t} AND {e} > {f}",
+    ast.TimeOverlaps: "{s} < {t} AND {e} > {t} AND {e} < {f}",
+    ast.TimeBegunBy: "{s} = {t} AND {e} > {f}",
     ast.TimeBegins: "{s} = {t} AND {e} < {f}",
 }
 GEOMETRY_NAMES = ("geometry", "geom")
@@ -115,7 +132,9 @@ class _Compiler:
                 if not pairs:
                     raise BadQuery("filter: IN needs at least one value")
                 listed = ", ".join("{}" for _ in pairs)
-                return self._join(f"({{}} {'NOT ' if node.not_ else ''}IN ({listed}))", pairs[0][0], *(right for _, right in pairs))
+                return self._join(
+                    f"({{}} {'NOT ' if node.not_ else ''}IN ({listed}))", pairs[0][0], *(right for _, right in pairs)
+                )
             case ast.Like():
                 return self._like(node)
             case ast.IsNull():
@@ -159,7 +178,9 @@ class _Compiler:
         geometry = _geometry(others[0])
         if isinstance(node, ast.GeometryDisjoint):
             inner = spatial("ST_Intersects", geometry)
-            return Sql(f"(coalesce(t.area, t.geom::text) IS NOT NULL AND NOT coalesce({inner.text}, false))", inner.params)
+            return Sql(
+                f"(coalesce(t.area, t.geom::text) IS NOT NULL AND NOT coalesce({inner.text}, false))", inner.params
+            )
         name = _SPATIAL[type(node)]
         if not isinstance(node.lhs, ast.Attribute):
             name = _CONVERSE.get(name, name)
@@ -169,8 +190,12 @@ class _Compiler:
         pattern = _ALLEN.get(type(node))
         if pattern is None:
             raise BadQuery("filter: this temporal operator is not supported")
-        ends = {**dict(zip("se", self._interval(node.lhs), strict=True)), **dict(zip("tf", self._interval(node.rhs), strict=True))}
-        out, params = "", []
+        ends = {
+            **dict(zip("se", self._interval(node.lhs), strict=True)),
+            **dict(zip("tf", self._interval(node.rhs), strict=True)),
+        }
+        out = ""
+        params: list[Any] = []
         # The pattern names each end where it stands, so its parameters follow in that order.
         for piece in pattern.replace("{", "\0{").replace("}", "}\0").split("\0"):
             if piece.startswith("{"):
@@ -202,7 +227,9 @@ class _Compiler:
             return one, one
         if isinstance(node, dt.date):
             start = dt.datetime.combine(node, dt.time(), dt.UTC)
-            return Sql("%s::timestamptz", [start]), Sql("%s::timestamptz", [start + dt.timedelta(days=1, microseconds=-1)])
+            return Sql("%s::timestamptz", [start]), Sql(
+                "%s::timestamptz", [start + dt.timedelta(days=1, microseconds=-1)]
+            )
         raise BadQuery("filter: expected a date, a timestamp, an interval or a property")
 
     # --- values ------------------------------------------------------------------------------------------------------
@@ -252,8 +279,10 @@ class _Compiler:
         left, right = self._value(node.lhs), self._value(node.rhs)
         if {left.kind, right.kind} != {"number"}:
             raise BadQuery("filter: arithmetic takes numbers")
-        pattern = "({}::double precision / nullif({}::double precision, 0))" if isinstance(node, ast.Div) else (
-            f"({{}}::double precision {node.op.value} {{}}::double precision)"
+        pattern = (
+            "({}::double precision / nullif({}::double precision, 0))"
+            if isinstance(node, ast.Div)
+            else (f"({{}}::double precision {node.op.value} {{}}::double precision)")
         )
         return _Value(self._join(pattern, left.sql, right.sql), "number")
 

@@ -40,7 +40,9 @@ def people(source: Path, bounds: tuple[float, float, float, float]) -> Counter[t
     """People per base cell: density times area, shared over sub-cells of equal angle."""
     west, south, east, north = bounds
     with rasterio.open(source / "afripop2020_worldpop_20km.tif") as raster:
-        window = raster.window(west - MARGIN, south - MARGIN, east + MARGIN, north + MARGIN).round_offsets().round_lengths()
+        window = (
+            raster.window(west - MARGIN, south - MARGIN, east + MARGIN, north + MARGIN).round_offsets().round_lengths()
+        )
         density = raster.read(1, window=window, masked=True).filled(0.0).astype(np.float64)
         transform = raster.window_transform(window)
     rows, cols = density.shape
@@ -64,9 +66,9 @@ def outline(value: Any) -> shapely.Geometry:
     return shapely.union_all([outline(polygon) for polygon in value])
 
 
-def admin(source: Path) -> list[dict[str, object]]:
+def admin(source: Path) -> list[dict[str, Any]]:
     """Administrative units of all levels, each level simplified as a coverage so that neighbours still touch."""
-    features: list[dict[str, object]] = []
+    features: list[dict[str, Any]] = []
     for level in range(4):
         table = pq.read_table(source / f"caf_admin{level}.parquet").to_pylist()
         shapes = [outline(row["geometry"]) for row in table]
@@ -74,7 +76,10 @@ def admin(source: Path) -> list[dict[str, object]]:
         for row, geometry in sorted(zip(table, simple, strict=True), key=lambda pair: pair[0][f"adm{level}_pcode"]):
             parent = row[f"adm{level - 1}_pcode"] if level else None
             properties = {
-                "kind": f"admin{level}", "code": row[f"adm{level}_pcode"], "label": row[f"adm{level}_name"], "parent": parent,
+                "kind": f"admin{level}",
+                "code": row[f"adm{level}_pcode"],
+                "label": row[f"adm{level}_name"],
+                "parent": parent,
             }
             features.append(as_feature(properties, geometry))
     return features
@@ -84,8 +89,12 @@ def main(source: Path, reference: Path) -> None:
     reference.mkdir(parents=True, exist_ok=True)
     units = admin(source)
     lines = ",\n".join(json.dumps(f, ensure_ascii=False, separators=(",", ":")) for f in units)
-    (reference / "admin.geojson").write_text(f'{{"type":"FeatureCollection","features":[\n{lines}\n]}}\n', encoding="utf-8")
-    country = next(shapely.from_geojson(json.dumps(f["geometry"])) for f in units if f["properties"]["kind"] == "admin0")  # type: ignore[index]
+    (reference / "admin.geojson").write_text(
+        f'{{"type":"FeatureCollection","features":[\n{lines}\n]}}\n', encoding="utf-8"
+    )
+    country = shapely.from_geojson(
+        json.dumps(next(f["geometry"] for f in units if f["properties"]["kind"] == "admin0"))
+    )
     counts = people(source, country.bounds)
     with (reference / "people.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

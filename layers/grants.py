@@ -13,9 +13,20 @@ from layers.policy import Policy
 from layers.registry import all_layers
 
 _CATALOGUE = (
-    "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_stat_all_tables", "pg_stat_all_indexes", "pg_stat_user_tables",
-    "pg_stat_user_indexes", "pg_statio_all_tables", "pg_statio_user_tables", "pg_stat_activity", "pg_stat_xact_all_tables",
-    "pg_stat_xact_user_tables", "pg_statio_all_indexes", "pg_statio_user_indexes",
+    "pg_stats",
+    "pg_stats_ext",
+    "pg_stats_ext_exprs",
+    "pg_stat_all_tables",
+    "pg_stat_all_indexes",
+    "pg_stat_user_tables",
+    "pg_stat_user_indexes",
+    "pg_statio_all_tables",
+    "pg_statio_user_tables",
+    "pg_stat_activity",
+    "pg_stat_xact_all_tables",
+    "pg_stat_xact_user_tables",
+    "pg_statio_all_indexes",
+    "pg_statio_user_indexes",
 )
 """Statistics views that would tell of hidden rows. No reader gets to write SQL; this is a seat-belt."""
 
@@ -36,9 +47,9 @@ def grant(conn: psycopg.Connection, policy: Policy) -> None:
     database = sql.Identifier(conn.info.dbname)
     conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
     conn.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    for schema in ("vault", "auth"):
-        conn.execute(sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(sql.Identifier(schema)))
-        conn.execute(sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {} FROM PUBLIC").format(sql.Identifier(schema)))
+    for inner in ("vault", "auth"):
+        conn.execute(sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(sql.Identifier(inner)))
+        conn.execute(sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {} FROM PUBLIC").format(sql.Identifier(inner)))
     for view in _CATALOGUE if _superuser(conn) else ():
         conn.execute(sql.SQL("REVOKE ALL ON pg_catalog.{} FROM PUBLIC").format(sql.Identifier(view)))
     for audience in policy.audiences.values():
@@ -63,18 +74,28 @@ def _settings(
     conn: psycopg.Connection, role: sql.Identifier, database: sql.Identifier, settings: dict[str, str]
 ) -> None:
     for name, value in settings.items():
-        values = sql.SQL(", ").join(sql.Identifier(v.strip()) for v in value.split(",")) if name == "search_path" else sql.Literal(value)
-        conn.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} SET {} = {}").format(role, database, sql.Identifier(name), values))
+        values = (
+            sql.SQL(", ").join(sql.Identifier(v.strip()) for v in value.split(","))
+            if name == "search_path"
+            else sql.Literal(value)
+        )
+        conn.execute(
+            sql.SQL("ALTER ROLE {} IN DATABASE {} SET {} = {}").format(role, database, sql.Identifier(name), values)
+        )
 
 
 def _desk(conn: psycopg.Connection, database: sql.Identifier) -> None:
-    """The desk writes the layers' vault tables, partners and consents; releases follow by trigger, not by its rights."""
+    """The desk writes layers, partners and consents of the vault; releases follow by trigger, not by its rights."""
     role = sql.Identifier("parallax_desk")
     conn.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(database, role))
     conn.execute(sql.SQL("GRANT USAGE ON SCHEMA vault TO {}").format(role))
-    tables = {layer.table for layer in all_layers().values()} | {d.table for layer in all_layers().values() for d in layer.depends}
+    tables = {layer.table for layer in all_layers().values()} | {
+        d.table for layer in all_layers().values() for d in layer.depends
+    }
     for table in sorted(tables):
-        conn.execute(sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(sql.Identifier("vault", table), role))
+        conn.execute(
+            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(sql.Identifier("vault", table), role)
+        )
     conn.execute(sql.SQL("GRANT SELECT, INSERT, UPDATE ON vault.imports TO {}").format(role))
     conn.execute(sql.SQL("GRANT SELECT ON vault.areas_of_reference TO {}").format(role))
     _settings(conn, role, database, {"timezone": "UTC", "jit": "off"})
@@ -87,7 +108,7 @@ def _publisher(conn: psycopg.Connection, database: sql.Identifier) -> None:
     conn.execute(sql.SQL("GRANT USAGE ON SCHEMA vault TO {}").format(role))
     conn.execute(sql.SQL("GRANT SELECT ON vault.batches, vault.clock TO {}").format(role))
     for function in ("run_batch(text, timestamptz)", "set_clock(timestamptz)"):
-        conn.execute(sql.SQL("GRANT EXECUTE ON FUNCTION vault.{} TO {}").format(sql.SQL(function), role))  # type: ignore[arg-type]
+        conn.execute(sql.SQL("GRANT EXECUTE ON FUNCTION vault.{} TO {}").format(sql.SQL(function), role))
     _settings(conn, role, database, {"timezone": "UTC", "jit": "off"})
 
 

@@ -1,4 +1,4 @@
-"""The checks of a rule file that reach over audiences: a lower audience never gets more, finer or earlier than a higher.
+"""The checks of a rule file that reach over audiences: a lower audience never gets more than a higher one.
 
 For every pair of audiences A < B and every layer: what A sees, B sees too (in a form at least as fine), B's fields
 include A's at verbs at least as open, B's place and time are at least as fine, B waits no longer. A check that fails
@@ -28,7 +28,9 @@ def check(policy: Policy) -> None:
         if low < high:
             for layer in policy.rules:
                 for fault in faults(policy.rules[layer], low, high):
-                    raise PolicyError(f"layers.{layer}: {low.id} would get {fault} than {high.id}; rules must be monotone")
+                    raise PolicyError(
+                        f"layers.{layer}: {low.id} would get {fault} than {high.id}; rules must be monotone"
+                    )
 
 
 def faults(rule: Mapping[str, object], low: Audience, high: Audience) -> Iterator[str]:
@@ -39,10 +41,9 @@ def faults(rule: Mapping[str, object], low: Audience, high: Audience) -> Iterato
     yield from _field_faults(own_low, own_high, "its own form, ")
     for tier in coarse.get(low.id, ()):
         theirs = coarse.get(high.id, ())
-        if not any(_covers(their, tier, high) for their in theirs):
-            if not _own_covers(tier, high):
-                yield f"records (up to {tier.up_to or tier.explicit}) that do not exist there, more"
-                return
+        if not any(_covers(their, tier, high) for their in theirs) and not _own_covers(tier, high):
+            yield f"records (up to {tier.up_to or tier.explicit}) that do not exist there, more"
+            return
         yield from _field_faults(tier.fields, own_high, "")
         for their in theirs:
             if their.partner and not tier.partner:
@@ -96,16 +97,16 @@ def _more_open(low: Verb, high: Verb) -> bool:
     if high.kind == "show":
         return False
     if low.kind == "consent" and high.kind == "consent":
-        assert low.scope and high.scope
+        assert low.scope
+        assert high.scope
         return SCOPES.index(low.scope) < SCOPES.index(high.scope)
     return low.openness > high.openness
 
 
 def _finer(low: Place, high: Place) -> bool:
     """Is `low` finer than `high`? Cells are nested: the smallest honest cell is at least a cell of level 0."""
-    if low.exact_if and high.kind != "exact":
-        if high.exact_if is None or SCOPES.index(low.exact_if) < SCOPES.index(high.exact_if):
-            return True
+    if low.exact_if and high.kind != "exact" and _wider(low.exact_if, high.exact_if):
+        return True
     if low.kind == high.kind == "honest":
         return (low.settlements, low.people) < (high.settlements, high.people)
     if low.kind == "honest" and high.kind == "cell":
@@ -113,8 +114,14 @@ def _finer(low: Place, high: Place) -> bool:
     return low.coarseness < high.coarseness
 
 
+def _wider(low: str, high: str | None) -> bool:
+    """Does the lower audience get the exact place on a narrower consent than the higher one?"""
+    return high is None or SCOPES.index(low) < SCOPES.index(high)
+
+
 def _time(tier: Tier) -> int:
-    return {None: 9, "exact": 0, **{unit: n + 1 for n, unit in enumerate(UNITS)}}[tier.time]
+    order = ["exact", *UNITS]
+    return len(order) if tier.time is None else order.index(tier.time)
 
 
 def check_change(old: Policy, new: Policy, allow_finer: bool = False) -> None:
@@ -129,7 +136,9 @@ def check_change(old: Policy, new: Policy, allow_finer: bool = False) -> None:
         for audience, tiers in rule["coarse"].items():
             for was, now in zip(before["coarse"].get(audience, ()), tiers, strict=False):
                 finer = _finer(now.place, was.place) or _time(now) < _time(was)
-                if (finer or (was.place.kind != now.place.kind and not _nested(was.place, now.place))) and not allow_finer:
+                if (
+                    finer or (was.place.kind != now.place.kind and not _nested(was.place, now.place))
+                ) and not allow_finer:
                     raise PolicyError(
                         f"layers.{layer}.coarse.{audience}: place or time becomes finer than in version {old.version}; "
                         "two releases could be subtracted (give --allow-finer if two persons agreed)"

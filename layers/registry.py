@@ -9,7 +9,6 @@ from functools import lru_cache
 import layers
 from layers.layer import Layer
 
-
 _MACHINERY = {"database", "derivation", "door", "freeze", "grants", "release", "vault"}
 """Modules that declare no layer and are not worth importing for a look: they pull in drivers and raster tools."""
 

@@ -50,7 +50,8 @@ CREATE TABLE IF NOT EXISTS {s}.versions (layer text PRIMARY KEY, version bigint 
 DELETE FROM {s}.blur_areas a WHERE NOT EXISTS (
     SELECT FROM vault.areas_of_reference r WHERE r.id = a.id AND r.kind IN ({names})
     AND (r.label, r.km, r.geom) IS NOT DISTINCT FROM (a.label, a.km, a.geom));
-INSERT INTO {s}.blur_areas SELECT id, kind, label, km, geom, geom3857 FROM vault.areas_of_reference WHERE kind IN ({names})
+INSERT INTO {s}.blur_areas SELECT id, kind, label, km, geom, geom3857
+    FROM vault.areas_of_reference WHERE kind IN ({names})
     ORDER BY id ON CONFLICT DO NOTHING;
 """
 
@@ -58,7 +59,9 @@ INSERT INTO {s}.blur_areas SELECT id, kind, label, km, geom, geom3857 FROM vault
 def relation_sql(released: ReleasedLayer) -> str:
     """Tables, indexes and triggers of one released relation, which must not exist yet."""
     name, s = relation(released), released.audience.schema
-    declared = ",\n    ".join(f"{c.name} {c.sql_type}{' PRIMARY KEY' if c.name == 'fid' else ''}" for c in columns(released))
+    declared = ",\n    ".join(
+        f"{c.name} {c.sql_type}{' PRIMARY KEY' if c.name == 'fid' else ''}" for c in columns(released)
+    )
     out = f"""
 CREATE TABLE {name} (
     {declared}
@@ -72,7 +75,10 @@ INSERT INTO {s}.versions (layer) VALUES ('{released.id}') ON CONFLICT DO NOTHING
     if released.has_time:
         out += f"CREATE INDEX {released.id}_time ON {name} (time_from, fid);\n"
     if released.search:
-        out += f"CREATE INDEX {released.id}_text ON {name} USING gin (_text public.gin_trgm_ops) WHERE _text IS NOT NULL;\n"
+        out += (
+            f"CREATE INDEX {released.id}_text ON {name} USING gin (_text public.gin_trgm_ops) WHERE _text IS NOT"
+            " NULL;\n"
+        )
     if released.clustered:
         out += (
             f"CREATE TABLE {name}_clusters (z smallint, x integer, y integer, n integer NOT NULL,"
@@ -83,7 +89,10 @@ INSERT INTO {s}.versions (layer) VALUES ('{released.id}') ON CONFLICT DO NOTHING
 
 def drop_sql(audience: Audience, layer: str) -> str:
     name = f"{audience.schema}.{layer}"
-    functions = "".join(f"DROP FUNCTION IF EXISTS vault.changed_{audience.schema}_{layer}_{e}();\n" for e in ("insert", "update", "delete"))
+    functions = "".join(
+        f"DROP FUNCTION IF EXISTS vault.changed_{audience.schema}_{layer}_{e}();\n"
+        for e in ("insert", "update", "delete")
+    )
     return (
         f"DROP TABLE IF EXISTS {name}, {name}_clusters, {name}_area_counts CASCADE;\n{functions}"
         f"DROP FUNCTION IF EXISTS vault.batch_{audience.schema}_{layer}(timestamptz);\n"
@@ -96,7 +105,8 @@ def _trigger(released: ReleasedLayer, event: str) -> str:
     references = " ".join({"added": "NEW TABLE AS added", "removed": "OLD TABLE AS removed"}[t] for t in tables)
     body = "\n".join(_maintenance(released, tables))
     return f"""
-CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $changed$
+CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $changed$
 BEGIN
 IF EXISTS (SELECT FROM {tables[0]}) THEN
 UPDATE {released.audience.schema}.versions SET version = version + 1 WHERE layer = '{released.id}';
@@ -118,7 +128,9 @@ SELECT area, sum(d) FROM ({deltas}) x GROUP BY area HAVING sum(d) <> 0 ORDER BY 
 ON CONFLICT (area) DO UPDATE SET n = c.n + excluded.n;
 DELETE FROM {relation(released)}_area_counts WHERE n = 0;"""
     if released.clustered:
-        deltas = " UNION ALL ".join(f"SELECT geom3857 AS g, {sign[t]} AS d FROM {t} WHERE geom3857 IS NOT NULL" for t in tables)
+        deltas = " UNION ALL ".join(
+            f"SELECT geom3857 AS g, {sign[t]} AS d FROM {t} WHERE geom3857 IS NOT NULL" for t in tables
+        )
         yield f"""INSERT INTO {relation(released)}_clusters AS c (z, x, y, n, sx, sy)
 {clusters_sql(deltas)}
 HAVING (sum(n), sum(sx), sum(sy)) IS DISTINCT FROM (0, 0, 0) ORDER BY 1, 2, 3
@@ -132,7 +144,9 @@ def clusters_sql(points: str) -> str:
     Sums of whole metres: they come out the same in whichever order rows arrive.
     """
     half = WORLD / 2
-    return f"""SELECT z::smallint, x >> ({CLUSTER_ZOOM} - z) AS x, y >> ({CLUSTER_ZOOM} - z) AS y, sum(n)::integer AS n, sum(sx)::bigint AS sx, sum(sy)::bigint AS sy
-FROM (SELECT floor((ST_X(g) + {half}) / {CLUSTER_METRES})::integer AS x, floor(({half} - ST_Y(g)) / {CLUSTER_METRES})::integer AS y,
+    return f"""SELECT z::smallint, x >> ({CLUSTER_ZOOM} - z) AS x, y >> ({CLUSTER_ZOOM} - z) AS y,
+    sum(n)::integer AS n, sum(sx)::bigint AS sx, sum(sy)::bigint AS sy
+FROM (SELECT floor((ST_X(g) + {half}) / {CLUSTER_METRES})::integer AS x,
+    floor(({half} - ST_Y(g)) / {CLUSTER_METRES})::integer AS y,
     sum(d) AS n, sum(d * round(ST_X(g))::bigint) AS sx, sum(d * round(ST_Y(g))::bigint) AS sy
     FROM ({points}) p GROUP BY 1, 2) base, generate_series(0, {CLUSTER_ZOOM}) AS z GROUP BY 1, 2, 3"""

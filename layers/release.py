@@ -1,8 +1,8 @@
 """Releases: what each audience sees, written when records change and never computed when they are read.
 
 Two streams fill a released relation. NOW: statement triggers on the vault's tables keep undelayed forms in step within
-the writer's transaction. BATCHED: delayed forms are written by the batch clock only, as of a slot. Either way a released
-row is touched only when it differs, so that a hidden edit leaves no trace. A rebuild equals the incremental state.
+the writer's transaction. BATCHED: delayed forms are written by the batch clock only, as of a slot. Either way a row is
+touched only when it differs, so that a hidden edit leaves no trace. A rebuild equals the incremental state.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import psycopg
 
 from layers import relations
-from layers.derivation import BATCHED, NOW, columns, derive, fid, literal, plan
+from layers.derivation import BATCHED, NOW, columns, derive, fid, plan
 from layers.layer import Dependency, Layer
+from layers.place_sql import literal
 from layers.policy import SCOPES, Policy, ReleasedLayer, consent_scopes
 from layers.registry import all_layers
 from layers.relations import relation
@@ -74,7 +75,9 @@ def _apply(released: ReleasedLayer) -> str:
     )
 
 
-def sync_sql(released: ReleasedLayer, source: str, stream: int, clock: str, keep: str = "false", whole: bool = False) -> str | None:
+def sync_sql(
+    released: ReleasedLayer, source: str, stream: int, clock: str, keep: str = "false", whole: bool = False
+) -> str | None:
     """One statement that brings the rows of `source`'s records to what the rules say.
 
     `whole`: `source` holds all records, so rows of records that are gone are removed too. `keep`: rows of the relation
@@ -83,12 +86,11 @@ def sync_sql(released: ReleasedLayer, source: str, stream: int, clock: str, keep
     derived = derive(released, source, stream, clock)
     if derived is None:
         return None
-    gone = (
-        f"DELETE FROM {relation(released)} t WHERE t._stream = {stream} AND NOT {keep}"
-        if whole
-        else f"DELETE FROM {relation(released)} t USING {source} c WHERE t.fid = {fid(released.audience.family, released.id, 'c.id')}"
-        f" AND t._stream = {stream}"
-    )
+    if whole:
+        gone = f"DELETE FROM {relation(released)} t WHERE t._stream = {stream} AND NOT {keep}"
+    else:
+        key = fid(released.audience.family, released.id, "c.id")
+        gone = f"DELETE FROM {relation(released)} t USING {source} c WHERE t.fid = {key} AND t._stream = {stream}"
     return (
         f"WITH d AS MATERIALIZED ({derived}),\nup AS ({_apply(released)})\n"
         f"{gone} AND NOT EXISTS (SELECT FROM d WHERE d.fid = t.fid)"
@@ -103,7 +105,8 @@ def _function(name: str, body: str, returns: str = "trigger", arguments: str = "
     end = "RETURN NULL;\n" if returns == "trigger" else ""
     return (
         f"CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE plpgsql"
-        f" SECURITY DEFINER SET search_path = public, pg_temp SET jit = off AS $release$\nBEGIN\n{body}\n{end}END $release$;\n"
+        f" SECURITY DEFINER SET search_path = public, pg_temp SET jit = off AS $release$\nBEGIN\n{body}\n{end}END"
+        " $release$;\n"
     )
 
 
@@ -122,7 +125,8 @@ def layer_triggers(policy: Policy, layer: Layer) -> str:
     ]
     update = [f"{s};" for v in views if (s := sync_sql(v, "changed", NOW, CLOCK))]
     delete = [
-        f"DELETE FROM {relation(v)} t USING changed c WHERE t.fid = {fid(v.audience.family, v.id, 'c.id')} AND t._stream = {NOW};"
+        f"DELETE FROM {relation(v)} t USING changed c WHERE t.fid = {fid(v.audience.family, v.id, 'c.id')} AND"
+        f" t._stream = {NOW};"
         for v in views
     ]
     out = ""
@@ -133,7 +137,9 @@ def layer_triggers(policy: Policy, layer: Layer) -> str:
     ):
         function = f"vault.release_{layer.id}_{event.lower()}"
         guarded = f"IF EXISTS (SELECT FROM changed) THEN\n{chr(10).join(parts)}\nEND IF;"
-        out += _function(function, guarded) + _trigger(f"release_{event.lower()}", event, layer.table, reference, function)
+        out += _function(function, guarded) + _trigger(
+            f"release_{event.lower()}", event, layer.table, reference, function
+        )
     return out + "".join(dependency_triggers(policy, layer, d) for d in layer.depends)
 
 
@@ -145,9 +151,15 @@ def dependency_triggers(policy: Policy, layer: Layer, on: Dependency) -> str:
         source = f"(SELECT * FROM vault.{layer.table} WHERE {on.column} IN ({keys}))"
         parts = [f"{s};" for v in _views(policy, layer.id) if (s := sync_sql(v, source, NOW, CLOCK))]
         if on.table == "consents" and "old_rows" in tables:
-            parts += [_withdrawal(v, layer, on, "new_rows" in tables) for v in _views(policy, layer.id) if v.batched and v.uses_consent]
+            parts += [
+                _withdrawal(v, layer, on, "new_rows" in tables)
+                for v in _views(policy, layer.id)
+                if v.batched and v.uses_consent
+            ]
         function = f"vault.release_{layer.id}_by_{on.table}_{event.lower()}"
-        references = " ".join({"new_rows": "NEW TABLE AS new_rows", "old_rows": "OLD TABLE AS old_rows"}[t] for t in tables)
+        references = " ".join(
+            {"new_rows": "NEW TABLE AS new_rows", "old_rows": "OLD TABLE AS old_rows"}[t] for t in tables
+        )
         out += _function(function, "\n".join(parts)) + _trigger(
             f"release_{layer.id}_{event.lower()}", event, on.table, references, function
         )
@@ -155,12 +167,14 @@ def dependency_triggers(policy: Policy, layer: Layer, on: Dependency) -> str:
 
 
 def _withdrawal(view: ReleasedLayer, layer: Layer, on: Dependency, updated: bool) -> str:
-    """Delayed rows that leaned on a consent which was withdrawn or narrowed leave at once; the next batch decides anew."""
+    """Delayed rows that leaned on a consent now withdrawn or narrowed leave at once; the next batch decides anew."""
     needed = min(SCOPES.index(s) for t in view.tiers for s in consent_scopes(t))
     scopes = ", ".join(literal(s) for s in SCOPES[needed:])
     still = (
-        " AND NOT EXISTS (SELECT FROM new_rows n WHERE n.id = o.id AND n.partner_id = o.partner_id AND n.withdrawn_on IS NULL"
-        " AND n.scope = o.scope AND n.fields @> o.fields AND coalesce(n.until, 'infinity') >= coalesce(o.until, 'infinity'))"
+        " AND NOT EXISTS (SELECT FROM new_rows n WHERE n.id = o.id AND n.partner_id = o.partner_id AND"
+        " n.withdrawn_on IS NULL"
+        " AND n.scope = o.scope AND n.fields @> o.fields AND coalesce(n.until, 'infinity') >= coalesce(o.until,"
+        " 'infinity'))"
         if updated
         else ""
     )
@@ -200,7 +214,9 @@ def batch_functions(policy: Policy) -> str:
     clock = (
         "IF new_slot > clock_timestamp() OR new_slot < (SELECT slot FROM vault.clock) THEN"
         " RAISE EXCEPTION 'slot % lies in the future or before the clock', new_slot; END IF;\n"
-        + locks + "UPDATE vault.clock SET slot = new_slot;\n" + "\n".join(clock_parts)
+        + locks
+        + "UPDATE vault.clock SET slot = new_slot;\n"
+        + "\n".join(clock_parts)
     )
     return out + _function("vault.set_clock", clock, "void", "new_slot timestamptz")
 
@@ -224,14 +240,17 @@ def install(conn: psycopg.Connection, policy: Policy) -> None:
             conn.execute(relations.drop_sql(view.audience, view.id).encode())
             conn.execute(relations.relation_sql(view).encode())
             conn.execute(
-                "INSERT INTO vault.installed VALUES (%s, %s, %s) ON CONFLICT (audience, layer) DO UPDATE SET plan = excluded.plan",
+                "INSERT INTO vault.installed VALUES (%s, %s, %s) ON CONFLICT (audience, layer) DO UPDATE SET"
+                " plan = excluded.plan",
                 (*key, fingerprint),
             )
             changed.append(view)
     for audience_id, layer_id in set(installed) - set(wanted):
         if audience_id in policy.audiences:
             conn.execute(relations.drop_sql(policy.audiences[audience_id], layer_id).encode())
-            conn.execute("DELETE FROM " + policy.audiences[audience_id].schema + ".versions WHERE layer = %s", (layer_id,))  # noqa: S608 -- a declared name
+            conn.execute(
+                "DELETE FROM " + policy.audiences[audience_id].schema + ".versions WHERE layer = %s", (layer_id,)
+            )
         conn.execute("DELETE FROM vault.installed WHERE audience = %s AND layer = %s", (audience_id, layer_id))
     for layer in all_layers().values():
         conn.execute(layer_triggers(policy, layer).encode())
@@ -276,7 +295,13 @@ def rebuild(
     progress: Callable[[int, int, str], None] = lambda *_: None,
 ) -> None:
     """Derive releases anew from the vault (owner connection). Delayed forms hold as of their last batch."""
-    views = [v for a in policy.audiences if audience in (None, a) for v in policy.released(a).values() if layer in (None, v.id)]
+    views = [
+        v
+        for a in policy.audiences
+        if audience in (None, a)
+        for v in policy.released(a).values()
+        if layer in (None, v.id)
+    ]
     with conn.transaction():
         for n, view in enumerate(views):
             progress(n, len(views), relation(view))
@@ -285,7 +310,7 @@ def rebuild(
 
 
 def run_batch(publisher_dsn: str, policy: Policy, slot: dt.datetime, audience: str) -> None:
-    """Apply one audience's delayed forms as of a slot (aware). Idempotent; raises psycopg.Error on a slot out of order."""
+    """Apply one audience's delayed forms as of a slot (aware). Idempotent; psycopg.Error on a slot out of order."""
     if audience not in policy.audiences:
         raise KeyError(f"no audience {audience!r}")
     with psycopg.connect(publisher_dsn) as conn:
@@ -314,7 +339,10 @@ def verify(conn: psycopg.Connection, policy: Policy) -> list[Difference]:
         for view in policy.released(audience).values():
             for part, want, have in _comparisons(view):
                 row = conn.execute(
-                    f"SELECT (SELECT count(*) FROM (({want}) EXCEPT ALL ({have})) x), (SELECT count(*) FROM (({have}) EXCEPT ALL ({want})) x)".encode()
+                    (
+                        f"SELECT (SELECT count(*) FROM (({want}) EXCEPT ALL ({have})) x), (SELECT count(*) FROM"
+                        f" (({have}) EXCEPT ALL ({want})) x)"
+                    ).encode()
                 ).fetchone()
                 assert row is not None
                 if row[0] or row[1]:

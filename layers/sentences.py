@@ -34,7 +34,13 @@ def place_words(place: Place) -> str:
 
 
 def time_words(time: str | None) -> str:
-    return {None: "without a date", "exact": "with its time", "day": "by day", "week": "by ISO week", "month": "by month"}[time]
+    return {
+        None: "without a date",
+        "exact": "with its time",
+        "day": "by day",
+        "week": "by ISO week",
+        "month": "by month",
+    }[time]
 
 
 def delay_words(delay: dt.timedelta) -> str:
@@ -83,12 +89,18 @@ def sentences(released: ReleasedLayer, policy: Policy) -> tuple[str, ...]:
 
 
 def _verb_word(verb: Verb) -> str:
-    words = {"show": "yes", "band": "band", "pseudonym": "pseudonym", "consent": f"if consent ({verb.scope})", "mask": "masked"}
+    words = {
+        "show": "yes",
+        "band": "band",
+        "pseudonym": "pseudonym",
+        "consent": f"if consent ({verb.scope})",
+        "mask": "masked",
+    }
     return words[verb.kind]
 
 
 def table(policy: Policy) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Who sees what: per layer (title, header, rows); one column per audience, rows for place, time, delay and fields."""
+    """Who sees what: per layer (title, header, rows); a column per audience, rows for place, time, delay, fields."""
     out = []
     audiences = list(policy.audiences)
     for layer_id, rule in policy.rules.items():
@@ -96,17 +108,22 @@ def table(policy: Policy) -> list[tuple[str, list[str], list[list[str]]]]:
         layer = next((v.layer for v in views.values() if v), None)
         if layer is None:
             continue
-        rows = []
-        for aspect in ("own records", "others", "place", "time", "delay"):
-            rows.append([aspect, *(_aspect(views[a], aspect) for a in audiences)])
+        aspects = ("own records", "others", "place", "time", "delay")
+        rows = [[aspect, *(_aspect(views[a], aspect) for a in audiences)] for aspect in aspects]
         for field in layer.fields:
             cells = []
             for a in audiences:
                 view = views[a]
                 own = _verb_word(view.own[field.name]) if view and field.name in view.own else "-"
-                coarse = "/".join(
-                    dict.fromkeys(_verb_word(t.fields[field.name]) if field.name in t.fields else "-" for t in view.tiers)
-                ) if view and view.tiers else ""
+                coarse = (
+                    "/".join(
+                        dict.fromkeys(
+                            _verb_word(t.fields[field.name]) if field.name in t.fields else "-" for t in view.tiers
+                        )
+                    )
+                    if view and view.tiers
+                    else ""
+                )
                 cells.append(f"{own} | {coarse}" if coarse else own)
             rows.append([field.name, *cells])
         out.append((layer.title, ["own | others", *audiences], rows))
@@ -120,10 +137,14 @@ def _aspect(view: ReleasedLayer | None, aspect: str) -> str:
         return "-"
     if aspect == "own records":
         return f"up to {view.audience.marking}" if view.own else "-"
-    words = {
-        "others": lambda t: _records(t),
-        "place": lambda t: place_words(t.place),
-        "time": lambda t: time_words(t.time) if view.layer.time else "",
-        "delay": lambda t: delay_words(t.delay).strip(", ") or "none",
-    }[aspect]
-    return "; ".join(words(t) for t in view.tiers) or "-"
+    return "; ".join(_tier_aspect(view, tier, aspect) for tier in view.tiers) or "-"
+
+
+def _tier_aspect(view: ReleasedLayer, tier: Tier, aspect: str) -> str:
+    if aspect == "others":
+        return _records(tier)
+    if aspect == "place":
+        return place_words(tier.place)
+    if aspect == "time":
+        return time_words(tier.time) if view.layer.time else ""
+    return delay_words(tier.delay).strip(", ") or "none"

@@ -1,4 +1,4 @@
-"""Vector tiles of released relations as SQL. Every aggregate is ordered by a released key, so equal releases give equal bytes.
+"""Vector tiles of released relations as SQL. Each aggregate is ordered by a released key: equal releases, equal bytes.
 
 MVT layers of a collection L, extent 4096, buffer 64: `L` (its records), `L_clusters` (zoom 8 and below), `L_stacks`
 (several records on one point), `L_areas` and `L_area_labels` (areas that hold records, with exact counts).
@@ -18,7 +18,8 @@ _NEAR = f"ST_TileEnvelope(%(z)s, %(x)s, %(y)s, margin => {BUFFER}::float8 / {EXT
 def _aggregate(name: str, order: str, rows: str, fid: str | None = None) -> str:
     key = f", '{fid}'" if fid else ""
     return (
-        f"coalesce((SELECT ST_AsMVT(q, '{name}', {EXTENT}, 'g'{key} ORDER BY {order}) FROM ({rows}) q WHERE q.g IS NOT NULL), ''::bytea)"
+        f"coalesce((SELECT ST_AsMVT(q, '{name}', {EXTENT}, 'g'{key} ORDER BY {order}) FROM ({rows}) q WHERE q.g"
+        " IS NOT NULL), ''::bytea)"
     )
 
 
@@ -46,7 +47,9 @@ def tile_sql(released: ReleasedLayer, z: int, condition: Sql | None) -> list[str
 
 
 def _records(released: ReleasedLayer, z: int, where: str) -> str:
-    columns = [f't."{f.name}"' if f.type != "date" else f't."{f.name}"::text AS "{f.name}"' for f in released.fields if f.tile]
+    columns = [
+        f't."{f.name}"' if f.type != "date" else f't."{f.name}"::text AS "{f.name}"' for f in released.fields if f.tile
+    ]
     columns.append("t.place_precision")
     if released.has_time:
         columns += [f"to_char(t.{c}, 'YYYY-MM-DD') AS {c}" for c in ("time_from", "time_to")] + ["t.time_precision"]
@@ -56,13 +59,17 @@ def _records(released: ReleasedLayer, z: int, where: str) -> str:
         if hidden:
             listed = ", ".join("'" + v.replace("'", "''") + "'" for v in hidden)
             where += f' AND (t."{style.zoom_by}" IS NULL OR t."{style.zoom_by}" NOT IN ({listed}))'
-    rows = f"SELECT t.fid, {', '.join(columns)}, {_geometry('t.geom3857')} FROM {released.id} t WHERE t.geom3857 && {_NEAR}{where}"
+    rows = (
+        f"SELECT t.fid, {', '.join(columns)}, {_geometry('t.geom3857')} FROM {released.id} t WHERE t.geom3857 &&"
+        f" {_NEAR}{where}"
+    )
     return _aggregate(released.id, "q.fid", rows, fid="fid")
 
 
 def _stacks(released: ReleasedLayer, where: str) -> str:
     rows = (
-        f"SELECT s.n, s.k, {_geometry('s.p')} FROM (SELECT t.geom3857 AS p, min(t.fid) AS k, count(*)::integer AS n FROM {released.id} t"
+        f"SELECT s.n, s.k, {_geometry('s.p')} FROM (SELECT t.geom3857 AS p, min(t.fid) AS k, count(*)::integer AS"
+        f" n FROM {released.id} t"
         f" WHERE t.geom3857 && {_NEAR}{where} GROUP BY t.geom3857 HAVING count(*) > 1) s"
     )
     return _aggregate(f"{released.id}_stacks", "q.k", rows, fid="k")
@@ -78,8 +85,10 @@ def _clusters(released: ReleasedLayer, where: str) -> str:
     first, last = (f"%({axis})s::integer * {CLUSTERS_PER_TILE}" for axis in "xy")
     side = CLUSTERS_PER_TILE
     rows = (
-        f"SELECT c.n, c.x::bigint * 1048576 + c.y AS k, {_geometry('ST_SetSRID(ST_MakePoint(c.sx::numeric / c.n, c.sy::numeric / c.n), 3857)', 0)}"
-        f" FROM {source} c WHERE c.z = %(z)s AND c.x BETWEEN {first} AND {first} + {side - 1} AND c.y BETWEEN {last} AND {last} + {side - 1}"
+        "SELECT c.n, c.x::bigint * 1048576 + c.y AS k,"
+        f" {_geometry('ST_SetSRID(ST_MakePoint(c.sx::numeric / c.n, c.sy::numeric / c.n), 3857)', 0)}"
+        f" FROM {source} c WHERE c.z = %(z)s AND c.x BETWEEN {first} AND {first} + {side - 1} AND c.y BETWEEN"
+        f" {last} AND {last} + {side - 1}"
     )
     return _aggregate(f"{released.id}_clusters", "q.k", rows, fid="k")
 

@@ -13,12 +13,23 @@ from typing import Any, Self
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, DefaultClause, Table
+from sqlalchemy.dialects import postgresql
 
 from layers.layer import Base, Layer
 from layers.registry import all_layers, layer
 
-SERVERS_OWN = {"id", "cell_x", "cell_y", "import_id", "created_at", "updated_at", "updated_by", "version", "source_system"}
+SERVERS_OWN = {
+    "id",
+    "cell_x",
+    "cell_y",
+    "import_id",
+    "created_at",
+    "updated_at",
+    "updated_by",
+    "version",
+    "source_system",
+}
 """Columns that no record brings along."""
 
 NEAR_BORDER = 0.02
@@ -97,13 +108,23 @@ class Vault:
             row = self._conn.execute(
                 "INSERT INTO vault.imports (layer, source_system, file, sha256, profile, who, licence, source)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
-                (declared.id, source_system, provenance.file, provenance.sha256, provenance.profile, provenance.who,
-                 provenance.licence, provenance.source),
+                (
+                    declared.id,
+                    source_system,
+                    provenance.file,
+                    provenance.sha256,
+                    provenance.profile,
+                    provenance.who,
+                    provenance.licence,
+                    provenance.source,
+                ),
             ).fetchone()
             assert row is not None
             inserted, updated = self._merge(declared, names, source_system, row[0], provenance.who)
             deleted = self._conn.execute(
-                sql.SQL("DELETE FROM {} WHERE source_system = %s AND source_id = ANY (%s)").format(sql.Identifier("vault", declared.table)),
+                sql.SQL("DELETE FROM {} WHERE source_system = %s AND source_id = ANY (%s)").format(
+                    sql.Identifier("vault", declared.table)
+                ),
                 (source_system, list(deletions)),
             ).rowcount
             result = WriteResult(inserted, updated, staged - inserted - updated, deleted, row[0])
@@ -120,16 +141,23 @@ class Vault:
         if table not in allowed:
             raise VaultError(f"table {table!r} cannot be written like this; there are {', '.join(sorted(allowed))}")
         declared = Base.metadata.tables[f"vault.{table}"]
-        names = [c.name for c in declared.columns]
+        rows = list(rows)
+        # Columns that no row brings along keep what they hold.
+        names = [c.name for c in declared.columns if any(c.name in row for row in rows)]
+        if not rows:
+            return WriteResult(0, 0, 0, 0, 0)
         inserted = updated = total = 0
         columns = sql.SQL(", ").join(map(sql.Identifier, names))
         rest = [n for n in names if n not in key]
         statement = sql.SQL(
-            "INSERT INTO {t} AS t ({c}) VALUES ({v}) ON CONFLICT ({k}) DO UPDATE SET {s} WHERE ({mine}) IS DISTINCT FROM ({theirs})"
+            "INSERT INTO {t} AS t ({c}) VALUES ({v}) ON CONFLICT ({k}) DO UPDATE SET {s} WHERE ({mine}) IS"
+            " DISTINCT FROM ({theirs})"
             " RETURNING xmax = 0"
         ).format(
-            t=sql.Identifier("vault", table), c=columns, k=sql.SQL(", ").join(map(sql.Identifier, key)),
-            v=sql.SQL(", ").join(_or_default(declared.columns[n], sql.Placeholder(n)) for n in names),
+            t=sql.Identifier("vault", table),
+            c=columns,
+            k=sql.SQL(", ").join(map(sql.Identifier, key)),
+            v=sql.SQL(", ").join(_or_default(declared.columns[n], _typed(declared.columns[n], n)) for n in names),
             s=sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(n)) for n in rest),
             mine=sql.SQL(", ").join(sql.Identifier("t", n) for n in rest),
             theirs=sql.SQL(", ").join(sql.Identifier("excluded", n) for n in rest),
@@ -146,14 +174,19 @@ class Vault:
     def labels(self, layer_id: str, source_system: str, source_ids: Sequence[str]) -> list[tuple[str, str, list[str]]]:
         """(source_id, level, compartments) of existing records: what the desk needs to judge an edit."""
         statement = sql.SQL(
-            "SELECT source_id, level, compartments FROM {} WHERE source_system = %s AND source_id = ANY (%s) ORDER BY source_id"
+            "SELECT source_id, level, compartments FROM {} WHERE source_system = %s AND source_id = ANY (%s)"
+            " ORDER BY source_id"
         ).format(sql.Identifier("vault", layer(layer_id).table))
         return self._conn.execute(statement, (source_system, list(source_ids))).fetchall()
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
     def _stage(
-        self, table: Table, names: Sequence[str], records: Iterable[Mapping[str, Any]], progress: Callable[[int], None] | None
+        self,
+        table: Table,
+        names: Sequence[str],
+        records: Iterable[Mapping[str, Any]],
+        progress: Callable[[int], None] | None,
     ) -> int:
         """COPY the records into a temporary table; returns their number."""
         self._conn.execute("DROP TABLE IF EXISTS stage")
@@ -193,7 +226,9 @@ class Vault:
             {"near": NEAR_BORDER},
         )
 
-    def _merge(self, declared: Layer, names: Sequence[str], source_system: str, import_id: int, who: str) -> tuple[int, int]:
+    def _merge(
+        self, declared: Layer, names: Sequence[str], source_system: str, import_id: int, who: str
+    ) -> tuple[int, int]:
         table: Table = declared.model.__table__  # type: ignore[assignment]
         target = sql.Identifier("vault", declared.table)
         values = {n: _or_default(table.columns[n], sql.Identifier("s", n)) for n in names}
@@ -201,17 +236,22 @@ class Vault:
         parameters = {"system": source_system, "import": import_id, "who": who}
         inserted = self._conn.execute(
             sql.SQL(
-                "INSERT INTO {t} ({c}, source_system, import_id, updated_by) SELECT {v}, %(system)s, %(import)s, %(who)s FROM stage s"
-                " WHERE NOT EXISTS (SELECT FROM {t} o WHERE o.source_system = %(system)s AND o.source_id = s.source_id) ORDER BY s.seq"
+                "INSERT INTO {t} ({c}, source_system, import_id, updated_by) SELECT {v}, %(system)s, %(import)s,"
+                " %(who)s FROM stage s"
+                " WHERE NOT EXISTS (SELECT FROM {t} o WHERE o.source_system = %(system)s AND o.source_id ="
+                " s.source_id) ORDER BY s.seq"
             ).format(
-                t=target, c=sql.SQL(", ").join(map(sql.Identifier, names)), v=sql.SQL(", ").join(values[n] for n in names)
+                t=target,
+                c=sql.SQL(", ").join(map(sql.Identifier, names)),
+                v=sql.SQL(", ").join(values[n] for n in names),
             ),
             parameters,
         ).rowcount
         updated = self._conn.execute(
             sql.SQL(
                 "UPDATE {t} o SET {set}, import_id = %(import)s, updated_by = %(who)s FROM stage s"
-                " WHERE o.source_system = %(system)s AND o.source_id = s.source_id AND o.import_id IS DISTINCT FROM %(import)s"
+                " WHERE o.source_system = %(system)s AND o.source_id = s.source_id AND o.import_id IS DISTINCT"
+                " FROM %(import)s"
                 " AND ({mine}) IS DISTINCT FROM ({theirs})"
             ).format(
                 t=target,
@@ -224,13 +264,19 @@ class Vault:
         return inserted, updated
 
 
+def _typed(column: Column[Any], name: str) -> sql.Composable:
+    """A parameter with the type of its column: a list next to a default would be taken for text."""
+    kind = column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    return sql.SQL("{}::{}").format(sql.Placeholder(name), sql.SQL(kind))
+
+
 def _or_default(column: Column[Any], value: sql.Composable) -> sql.Composable:
     """A missing value takes the column's default of the declaration."""
     default = column.server_default
-    if default is None:
+    if not isinstance(default, DefaultClause):
         return value
-    words = default.arg if isinstance(default.arg, str) else str(default.arg)  # type: ignore[attr-defined]
-    literal = sql.SQL(words) if words in ("true", "false") else sql.Literal(words)  # type: ignore[arg-type]
+    words = default.arg if isinstance(default.arg, str) else str(default.arg)
+    literal = sql.SQL("true") if words == "true" else sql.SQL("false") if words == "false" else sql.Literal(words)
     return sql.SQL("coalesce({}, {})").format(value, literal)
 
 
@@ -242,7 +288,9 @@ def _text(value: Any) -> Any:
 def _known(record: Mapping[str, Any], names: Sequence[str], table: str) -> None:
     unknown = set(record) - set(names)
     if unknown:
-        raise VaultError(f"{table}: record {record.get('source_id')!r} brings {', '.join(sorted(unknown))}, which is no column")
+        raise VaultError(
+            f"{table}: record {record.get('source_id')!r} brings {', '.join(sorted(unknown))}, which is no column"
+        )
 
 
 class _refusals:  # noqa: N801 -- reads as a word in a with statement
@@ -258,7 +306,11 @@ class _refusals:  # noqa: N801 -- reads as a word in a with statement
         if isinstance(error, psycopg.errors.DataError | psycopg.errors.IntegrityError):
             diag = error.diag
             place = re.search(r"COPY stage, line (\d+)(?:, column (\w+))?", diag.context or "")
-            where = f"record {place[1]}" + (f", field {place[2]}" if place[2] else "") if place else diag.constraint_name or diag.column_name or ""
+            where = (
+                f"record {place[1]}" + (f", field {place[2]}" if place[2] else "")
+                if place
+                else diag.constraint_name or diag.column_name or ""
+            )
             if isinstance(error, psycopg.errors.UniqueViolation):
                 message = f"{diag.message_detail or diag.message_primary} Give each record a source id of its own."
             elif isinstance(error, psycopg.errors.NotNullViolation):
@@ -269,4 +321,6 @@ class _refusals:  # noqa: N801 -- reads as a word in a with statement
                 message = f"{diag.message_primary}; mend the value"
             raise VaultError(f"{self.what}: {where}: {message} Nothing was written.") from None
         if isinstance(error, psycopg.OperationalError):
-            raise VaultError(f"{self.what}: the database went away ({' '.join(str(error).split())}). Nothing was written; try again.") from None
+            raise VaultError(
+                f"{self.what}: the database went away ({' '.join(str(error).split())}). Nothing was written; try again."
+            ) from None
