@@ -44,8 +44,8 @@ def tag_matches(pattern: str, tag: str) -> bool:
 def find_header(rows: Sequence[Sequence[str]]) -> Header:
     """The header of a table, from its first rows (up to LOOK_AHEAD).
 
-    With a row of hashtags, it is the row above that names the columns. Else it is the first row that fills nearly
-    as many cells as the fullest one: titles and notes above a table fill one or two.
+    With a row of hashtags, it is the row above that names the columns. Else it is the first row that fills well over
+    half as many cells as the fullest one: titles and notes above a table fill one or two.
     """
     rows = rows[:LOOK_AHEAD]
     for index, cells in enumerate(rows):
@@ -57,7 +57,7 @@ def find_header(rows: Sequence[Sequence[str]]) -> Header:
             return Header(columns, tags, index + 1)
     fullest = max((_filled(r) for r in rows), default=0)
     for index, cells in enumerate(rows):
-        if _filled(cells) >= 0.8 * fullest and _filled(cells):
+        if _filled(cells) >= 0.6 * fullest and _filled(cells):
             width = max((n + 1 for r in rows for n, c in enumerate(r[: len(cells)]) if c.strip()), default=0)
             return Header(_names(cells, width), {}, index + 1)
     return Header((), {}, 0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ingest import fields, label, partners, place, profile, selection, when
 from ingest.decoded import Decoded, Row
@@ -23,7 +23,24 @@ from layers import policy as policies
 from layers.layer import Layer
 from layers.policy import Policy
 from layers.registry import all_layers
-from layers.vault import Provenance, Vault
+from layers.vault import Provenance, WriteResult
+
+
+class Store(Protocol):
+    """What an import needs of a vault."""
+
+    def write(
+        self,
+        layer_id: str,
+        source_system: str,
+        records: Iterable[Mapping[str, Any]],
+        provenance: Provenance,
+        *,
+        deletions: Iterable[str] = (),
+    ) -> WriteResult: ...
+
+    def write_rows(self, table: str, rows: Iterable[Mapping[str, Any]], key: Sequence[str]) -> WriteResult: ...
+
 
 Progress = Callable[[int, float | None], None]
 """Called now and then with the rows read so far and the fraction of the file (0..1; None when it is not known)."""
@@ -35,7 +52,7 @@ _MARGIN = 1.0  # degrees
 def run(
     path: Path,
     layer_id: str,
-    vault: Vault | None = None,
+    vault: Store | None = None,
     profile_name: str | None = None,
     *,
     dry_run: bool = False,

@@ -56,7 +56,10 @@ class Place:
 
 @dataclass(frozen=True)
 class When:
-    """Start, last day or moment, precision and time of report. `widen`: see dates.interval."""
+    """Start, last day or moment, precision and time of report. `widen`: see dates.interval.
+
+    With `exclusive` the end is the first moment after, as in our own outputs.
+    """
 
     start: Spec
     end: Spec | None = None
@@ -64,6 +67,7 @@ class When:
     reported: Spec | None = None
     reported_at_end: bool = False
     widen: bool = False
+    exclusive: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,6 +238,7 @@ def native(layer: Layer) -> Profile:
             Spec(column=(time.end,)) if time.end else None,
             Spec(column=(time.precision,)) if time.precision else None,
             Spec(column=(time.reported,)) if time.reported else None,
+            exclusive=True,
         )
     place = Place(
         ("lon", "longitude", "long"), ("lat", "latitude"), ("wkt",), precision=Spec(column=("place_precision",))
@@ -278,6 +283,11 @@ def _table(where: str, data: Any) -> Table:
             there = ", ".join(sorted(columns))
             raise IngestError(f"{where}.set: {name} is no column of {layer.id} that can be set; there are {there}")
         fields[name] = spec(value, f"{where}.set.{name}")
+        declared = layer.field.get(name)
+        if declared is not None and declared.codes is not None:
+            wrong = {str(v) for v in fields[name].outcomes if v is not None} - set(declared.codes.by_code)
+            if wrong:
+                raise IngestError(f"{where}.set.{name}: no code {', '.join(sorted(wrong))} in {declared.codes.id}")
     return Table(
         layer=layer.id,
         recognise=tuple(map(str, data["recognise"])),
@@ -343,11 +353,19 @@ def _place(where: str, data: Any) -> Place:
 
 
 def _when(where: str, data: Any) -> When:
-    data = _only(where, data, ("start", "end", "precision", "reported", "reported_at_end", "widen"))
+    data = _only(where, data, ("start", "end", "precision", "reported", "reported_at_end", "widen", "exclusive"))
     if "start" not in data:
         raise IngestError(f"{where}: start is missing")
     parts = {n: spec(data[n], f"{where}.{n}") for n in ("start", "end", "precision", "reported") if n in data}
-    return When(**parts, reported_at_end=bool(data.get("reported_at_end")), widen=bool(data.get("widen")))
+    return When(
+        parts["start"],
+        parts.get("end"),
+        parts.get("precision"),
+        parts.get("reported"),
+        reported_at_end=bool(data.get("reported_at_end")),
+        widen=bool(data.get("widen")),
+        exclusive=bool(data.get("exclusive")),
+    )
 
 
 def _latest(where: str, data: Any) -> Latest:

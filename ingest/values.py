@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,6 +61,13 @@ class Spec:
         """All columns that are read."""
         own = (*self.column, *self.columns, *(n for n in self.hash if n not in ("row", "geometry")))
         return (*own, *(n for a in self.alternatives for n in a.names))
+
+    @property
+    def outcomes(self) -> tuple[Any, ...]:
+        """All values that the profile itself names."""
+        own = [*(self.codes or {}).values(), *(v for _, v in self.prefixes), *(v for _, v in self.bands)]
+        own += [v for v in (self.constant, self.otherwise) if v is not _NOT_GIVEN]
+        return (*own, *(v for a in self.alternatives for v in a.outcomes))
 
 
 def spec(data: Any, where: str) -> Spec:
@@ -219,7 +227,8 @@ def _changed(one: Spec, value: Any, label: str) -> Any:
         reached = [v for bound, v in one.bands if number >= bound]
         return reached[-1] if reached else None
     if one.split is not None:
-        return [part.strip() for part in str(value).split(one.split) if part.strip()]
+        parts = value if isinstance(value, list) else str(value).split(one.split)
+        return [str(part).strip() for part in parts if str(part).strip()]
     return f"{one.prefix}{value}" if one.prefix else value
 
 
@@ -250,10 +259,17 @@ def as_number(value: Any, label: str) -> float:
 
 
 def text_of(value: Any) -> str:
-    """A value as text in one normal form (NFC), so that equal names are equal; whole numbers without .0."""
+    """A value as text in one normal form (NFC), so that equal names are equal; whole numbers without .0.
+
+    Text that was encoded twice (NdÃ©lÃ©) is mended: no real text is valid UTF-8 when its letters are taken for bytes.
+    """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return unicodedata.normalize("NFC", str(value)).strip()
+    text = str(value)
+    if "Ã" in text or "Â" in text:
+        with contextlib.suppress(UnicodeError):
+            text = text.encode("cp1252").decode("utf-8")
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def _digest(values: Iterable[Any]) -> str:

@@ -75,7 +75,9 @@ def _moments(
             raise Reject(time.start, f"no precision of time {known!r}", f"use one of {', '.join(dates.PRECISIONS)}")
         # A file that states only a month or a year gives the first day of it: the interval is all of it.
         widen = wanted.widen or first[1] in ("month", "longer")
-        since, until = dates.interval(first[0], last[0] if last else None, known, widen)
+        since, until = dates.interval(first[0], None if wanted.exclusive or not last else last[0], known, widen)
+        if wanted.exclusive and last and last[0] > since:
+            until = last[0]
         draft.record[time.start] = since
         if time.end:
             draft.record[time.end] = until

@@ -69,7 +69,9 @@ _LISTS = (
     ("geonames_cities500_caf.csv", "name", "longitude", "latitude"),
     ("who_health_facilities_caf.csv", "Facility name", "Long", "Lat"),
 )
-_NO_VILLAGE = re.compile(r"^[A-Z\d' -]+$|(?i:centrafrique|mission|caisse|garnison|usine|croix|secours)")
+_NO_VILLAGE = re.compile(
+    r"^[A-Z\d' -]+$|(?i:[(]|\bngo\b|\bdisp\b|catholi|\bste?\b|centrafrique|mission|caisse|garnison|usine|croix|secours)"
+)
 """Facilities that are called by who runs them: no organisation is to be named next to a simulated partner."""
 
 _POST = re.compile(r"\bposte de sant", re.IGNORECASE)
