@@ -87,7 +87,7 @@ def serve(
 
 
 def _reset(settings: configuration.Settings, yes: bool) -> None:
-    if settings.database:
+    if prepare.embedded(settings) is None:
         raise console.CommandError("--reset works on the embedded database only; empty the other one yourself")
     with lock.hold(settings.home, "serve --reset"):
         if (settings.home / "cluster").exists():

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from ingest.errors import IngestError
 from layers import policy as policies
@@ -76,7 +76,7 @@ def prepared(**given: object) -> tuple[Settings, Policy]:
 def bars() -> Iterator[ProgressBars]:
     """Progress bars on a terminal; elsewhere a line when a step ends."""
     console = Console(stderr=True)
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("  {task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, refresh_per_second=8) as progress:
         yield ProgressBars(progress)
 

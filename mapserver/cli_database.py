@@ -19,7 +19,7 @@ app = typer.Typer(help="The database: start, stop, status, migrate.", no_args_is
 def _cluster(settings: Settings) -> Cluster:
     cluster = prepare.embedded(settings)
     if cluster is None:
-        raise CommandError("PARALLAX_DATABASE names another database; start and stop it with its own tools")
+        raise CommandError("the settings name another database; start and stop it with its own tools")
     return cluster
 
 
@@ -33,17 +33,12 @@ def start(
     settings = configuration.load()
     cluster = _cluster(settings)
     with lock.hold(settings.home, "db start", prepare.COMMAND_SECONDS):
-        started = prepare.start_cluster(settings, cluster, say)
+        prepare.make_cluster(settings, cluster, say)
         if not foreground:
             prepare.keep_running(settings, True)
-    if not foreground:
-        say(f"the database {'runs' if started else 'ran already'}: {cluster.address}")
-        return
-    if started:
-        cluster.stop()
-    else:
-        raise CommandError("the database runs already; stop it first with `parallax db stop`")
-    cluster.run()
+            say(f"the database {'runs' if cluster.start() else 'ran already'}: {cluster.address}")
+    if foreground:
+        cluster.run()
 
 
 @app.command(epilog="Example: parallax db stop")
@@ -79,7 +74,6 @@ def migrate() -> None:
     cluster = prepare.embedded(settings)
     if cluster and not cluster.status().initialised:
         with lock.hold(settings.home, "db migrate", prepare.COMMAND_SECONDS):
-            prepare.start_cluster(settings, cluster, say)
-            cluster.stop()
+            prepare.make_cluster(settings, cluster, say)
     with prepare.database(settings, "db migrate"):
         prepare.migrate(settings, policy, cluster, say)

@@ -157,8 +157,11 @@ class Cluster:
 
     def run(self) -> None:
         """Become the cluster's server process, in the foreground, as a service manager wants it. Does not return."""
+        if self.status().pid is not None:
+            raise ClusterError("the database runs already; stop it first with `parallax db stop`")
         self._make_folders()
         self._configure()
+        self._forget_dead_postmaster()
         command = str(binaries() / "postgres")
         if self._account:
             os.setgroups([])

@@ -78,7 +78,8 @@ def read(folder: Path, process: str) -> dict[str, str]:
 
 def write_private(path: Path, content: Any) -> None:
     """Write JSON that only this account may read, all or nothing."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -88,9 +89,15 @@ def write_private(path: Path, content: Any) -> None:
     part.rename(path)
 
 
+def external(settings: Settings) -> bool:
+    """Do the settings name a database of their own, by its address or by a connection of one process?"""
+    dsns = (settings.owner_dsn, settings.desk_dsn, settings.publisher_dsn, settings.auth_dsn, settings.reader_dsn)
+    return bool(settings.database) or any(dsns)
+
+
 def address_of(settings: Settings) -> str:
-    """The database without user and password: that of the settings, or the embedded one."""
-    return settings.database or Cluster(settings.home).address
+    """The database without user and password: that of the settings, or the embedded one. Empty: only DSNs are set."""
+    return settings.database or ("" if external(settings) else Cluster(settings.home).address)
 
 
 def secrets_folder(settings: Settings) -> Path:
@@ -100,7 +107,7 @@ def secrets_folder(settings: Settings) -> Path:
 def equip(settings: Settings, process: str, policy: Policy, address: str) -> Settings:
     """The settings with the credentials of `process` filled in and those of every other process removed.
 
-    `address` is the database without user and password. A DSN that the settings give already is kept. Raises
+    `address` is that of the database (see address_of). A DSN that the settings give already is kept. Raises
     SettingsError when a credential is missing.
     """
     folder, roles = secrets_folder(settings), roles_of(process, policy)
@@ -121,7 +128,7 @@ def equip(settings: Settings, process: str, policy: Policy, address: str) -> Set
         "reader_dsn": process == "reader",
     }
     found: dict[str, Any] = {}
-    if any(needed[name] and not given[name] for name in given):
+    if address and any(needed[name] and not given[name] for name in given):
         # only now: a process to which all is given may not be allowed to read the folder
         passwords = read(folder, process)
         dsn = {role: make_conninfo(address, user=role, password=passwords[role]) for role in roles if role in passwords}

@@ -6,6 +6,7 @@ import hashlib
 import os
 import pwd
 import stat
+import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -62,4 +63,5 @@ def service_account() -> pwd.struct_passwd | None:
     if os.geteuid() != 0:
         return None
     who = account(SERVICE_ACCOUNT)
-    return who if who and reachable(PROJECT, who) else None
+    needed = (PROJECT, Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent)
+    return who if who and all(reachable(folder, who) for folder in needed) else None

@@ -47,7 +47,8 @@ def hold(home: Path, what: str, wait_seconds: float = 0) -> Iterator[None]:
                 break
             except BlockingIOError:
                 other = _read(descriptor)
-                if time.monotonic() >= deadline:
+                # commands end, a server does not
+                if time.monotonic() >= deadline or other["what"] == SERVE:
                     raise BusyError(
                         f"{home} is in use by `parallax {other['what']}` (process {other['pid']});"
                         " stop that first, or set PARALLAX_HOME to another folder"

@@ -5,13 +5,16 @@ Every step looks first whether it is done, so that a second start does nothing a
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ingest import demo
 from layers import database as databases
+from layers import release
 from layers.policy import Policy
 from layers.vault import Vault
 from mapserver import accounts, credentials, lock
@@ -37,7 +40,7 @@ DEMO_ACCOUNTS: dict[str, tuple[tuple[str, ...], bool, bool]] = {
 
 def embedded(settings: Settings) -> Cluster | None:
     """The embedded cluster, or None when the settings name another database."""
-    return None if settings.database else Cluster(settings.home)
+    return None if credentials.external(settings) else Cluster(settings.home)
 
 
 @contextmanager
@@ -74,12 +77,11 @@ def migrate(settings: Settings, policy: Policy, cluster: Cluster | None, say: Sa
     databases.migrate(equipped.owner_dsn, policy, credentials.create(folder, policy), say)
 
 
-def start_cluster(settings: Settings, cluster: Cluster, say: Say) -> bool:
-    """Initialise it when there is none, then start it. False when it ran already."""
+def make_cluster(settings: Settings, cluster: Cluster, say: Say) -> None:
+    """Initialise it when there is none."""
     if not cluster.status().initialised:
         say(f"making a database cluster in {cluster.data}")
         cluster.initialise(credentials.owner_password(credentials.secrets_folder(settings)))
-    return cluster.start()
 
 
 def demo_loaded(settings: Settings) -> bool:
@@ -87,13 +89,25 @@ def demo_loaded(settings: Settings) -> bool:
 
 
 def load_demo(settings: Settings, policy: Policy, progress: Progress) -> None:
-    """Load the demo mission into the vault. Doing it again changes nothing."""
-    from ingest import demo
+    """Load the demo mission into the vault and run its batches. Doing it again changes nothing.
 
-    equipped = credentials.equip(settings, "desk", policy, credentials.address_of(settings))
-    assert equipped.desk_dsn
-    with Vault(equipped.desk_dsn) as vault:
+    A mission in the field waits for the next slot of its batch clock; a newcomer shall see every audience at once.
+    """
+    if settings.mode != "demo":
+        raise SettingsError("the demo mission is loaded in demo mode only; it holds simulated records")
+    address = credentials.address_of(settings)
+    desk = credentials.equip(settings, "desk", policy, address)
+    publisher = credentials.equip(settings, "publisher", policy, address)
+    assert desk.desk_dsn
+    assert publisher.publisher_dsn
+    with Vault(desk.desk_dsn) as vault:
         demo.load(vault, progress)
+    now = dt.datetime.now(dt.UTC)
+    for number, audience in enumerate(policy.audiences):
+        progress("Releases", number, len(policy.audiences))
+        slot = release.last_slot(policy, audience, now)
+        release.run_batch(publisher.publisher_dsn, policy, slot, audience)
+    progress("Releases", len(policy.audiences), len(policy.audiences))
     credentials.write_private(_demo_marker(settings), {"mission": policy.mission["id"]})
 
 

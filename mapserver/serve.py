@@ -107,7 +107,8 @@ class Supervisor:
                 cluster = prepare.embedded(self.settings)
                 if cluster:
                     stack.callback(self._stop_cluster, cluster)
-                    prepare.start_cluster(self.settings, cluster, self.say)
+                    prepare.make_cluster(self.settings, cluster, self.say)
+                    cluster.start()
                 self._prepare(cluster)
                 children = self._children(sockets)
                 stack.callback(_stop, children)
@@ -223,7 +224,7 @@ def _answers(host: str, port: int) -> bool:
     connection = http.client.HTTPConnection(_reached(host), port, timeout=2)
     try:
         connection.request("GET", "/health")
-        return connection.getresponse().status == 200
+        return connection.getresponse().status < 500
     except OSError:
         return False
     finally:

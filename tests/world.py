@@ -18,7 +18,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from starlette.types import ASGIApp
 
+from ingest import demo
+from layers import release
 from layers.policy import Policy
+from layers.vault import Vault
+from mapserver.app import create_app
 from mapserver.settings import Settings
 
 SECRET = "0123456789abcdefghijklmnopqrstuv for tests"
@@ -78,9 +82,14 @@ class Reader:
 @contextmanager
 def run_reader(settings: Settings) -> Iterator[Reader]:
     """Run the real reader in a thread, on a free port of the loopback address."""
-    from mapserver.app import create_app
-
     app = create_app(settings)
+    with serve(app) as url:
+        yield Reader(url, app, settings)
+
+
+@contextmanager
+def serve(app: ASGIApp) -> Iterator[str]:
+    """Run an application in a thread, on a free port of the loopback address; gives its address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=2))
@@ -92,7 +101,7 @@ def run_reader(settings: Settings) -> Iterator[Reader]:
                 if not thread.is_alive() or time.monotonic() > deadline:
                     raise RuntimeError("the reader did not start; its log says why")
                 time.sleep(0.01)
-            yield Reader(f"http://127.0.0.1:{listening.getsockname()[1]}", app, settings)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()
@@ -100,10 +109,6 @@ def run_reader(settings: Settings) -> Iterator[Reader]:
 
 def fill_demo(database: Database, policy: Policy) -> None:
     """Load the demo mission, then run the batch of the last slot for every delayed audience."""
-    from ingest import demo
-    from layers import release
-    from layers.vault import Vault
-
     with Vault(database.desk_dsn) as vault:
         demo.load(vault)
     for _ in release.run_due(database.publisher_dsn, policy, dt.datetime.now(dt.UTC)):
