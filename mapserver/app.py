@@ -19,7 +19,7 @@ from mapserver.cursor import Cursors
 from mapserver.front import Front
 from mapserver.page import Page
 from mapserver.routes import AUDIENCE_ROUTES, SESSION_ROUTES, Route
-from mapserver.sessions import Sessions
+from mapserver.sessions import REMEMBER, Sessions
 from mapserver.settings import Settings
 
 
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     policy = policies.load(settings.policy)
     page = Page()
     audiences = tuple(a for a in policy.audiences if a in settings.reader_dsn)
+    poll = settings.version_poll
     roots = {"", "api", "health", *page.first_segments}
     taken = roots & set(audiences)
     if taken:
@@ -43,11 +44,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         policy=policy,
         door=Door(policy, {a: settings.reader_dsn[a] for a in audiences}),
         audiences=audiences,
-        sessions=Sessions(settings.auth_dsn) if settings.auth_dsn else None,
+        sessions=Sessions(settings.auth_dsn, remember=min(REMEMBER, 10 * poll)) if settings.auth_dsn else None,
         cursors=Cursors(settings.secret),
         page=page,
     )
-    return Front(_router(held), held, roots, settings.version_poll)
+    return Front(_router(held), held, roots, poll)
 
 
 def _router(held: Services) -> FastAPI:

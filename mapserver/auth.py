@@ -1,9 +1,10 @@
 """Passwords, and signing in and out: `/api/session`.
 
 `GET /api/session` → `{"account": null | {"name", "audiences": [entry…], "admin", "editor"}, "audiences": [entry…]}`
-where an entry is `{"id", "title", "level", "marking", "partner"}`; `audiences` are all that the caller may use, lowest
-first. `POST` with `{"name", "password"}` signs in and answers the same; `DELETE` signs out (204). Both need the header
-`X-Parallax: 1`. Failures: 401 for a wrong name or password, 429 with Retry-After after too many, 403 from elsewhere.
+where an entry is `{"id", "title", "level", "marking", "partner"}`; `account.audiences` are those that the account
+holds, lowest first, `audiences` those that need no sign-in. `POST` with `{"name", "password"}` signs in and answers
+the same; `DELETE` signs out (204). Both need the header `X-Parallax: 1`. Failures: 401 for a wrong name or password,
+429 with Retry-After after too many, 403 from another site.
 """
 
 from __future__ import annotations
@@ -66,12 +67,11 @@ async def caller(request: Request) -> Caller:
 
 
 def _session(held: Services, who: Caller) -> Response:
-    audiences = usable(held, who)
     account = None
     if who.name is not None:
-        own = entries(a for a in audiences if a.id in who.audiences)
+        own = entries(a for a in usable(held, who) if a.id in who.audiences)
         account = {"name": who.name, "audiences": own, "admin": who.admin, "editor": who.editor}
-    body = orjson.dumps({"account": account, "audiences": entries(audiences)})
+    body = orjson.dumps({"account": account, "audiences": entries(usable(held, ANYBODY))})
     return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
 
 

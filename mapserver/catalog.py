@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from starlette.requests import Request
@@ -122,7 +123,7 @@ async def describe(here: Context, layer: ReleasedLayer, *more: Link) -> dict[str
     if extent.bbox is not None:
         found["spatial"] = {"bbox": [list(extent.bbox)], "crs": crs.CRS84}
     if extent.interval is not None:
-        ends = [None if end is None else end.isoformat().replace("+00:00", "Z") for end in extent.interval]
+        ends = [end.astimezone(dt.UTC).isoformat().replace("+00:00", "Z") for end in extent.interval]
         found["temporal"] = {"interval": [ends], "trs": "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"}
     return {
         "id": layer.id,
@@ -163,8 +164,7 @@ async def collection(request: Request, query: Query) -> Response:
         if extent.bbox is not None:
             facts.append(("Extent (west, south, east, north)", ", ".join(f"{n:.4f}°" for n in extent.bbox)))
         if extent.interval is not None:
-            ends = [f"{end:%Y-%m-%d}" if end else "open" for end in extent.interval]
-            facts.append(("Time", " to ".join(ends)))
+            facts.append(("Time", " to ".join(f"{end:%Y-%m-%d}" for end in extent.interval)))
         entries = [
             {"href": _for_people(one.href), "title": one.title, "text": ""}
             for one in collection_links(here, layer)

@@ -168,7 +168,7 @@ class _Builder:
         if op in ("casei", "accenti"):
             return ast.Function(op, [args[0]])
         if op == "t_intersects":
-            return ast.Not(ast.TimeDisjoint(args[0], args[1]))
+            return _meets(args[0], args[1])
         table: dict[str, Any] = {**_COMPARE, **_ARITHMETIC, **_SPATIAL, **_TEMPORAL}
         return table[op](args[0], args[1])
 
@@ -243,6 +243,30 @@ def _condition(node: Any, op: str) -> ast.Node:
     if not isinstance(node, (ast.Condition, ast.Predicate)):
         raise bad(f"filter: {op} takes conditions, not values")
     return node
+
+
+def _meets(left: Any, right: Any) -> ast.Node:
+    """Do two times share a moment? Written as comparisons, so that a record without a time does not.
+
+    pygeofilter takes T_INTERSECTS for T_OVERLAPS, and the negation of T_DISJOINT would hold for an unknown time.
+    """
+    (start, end), (from_, to) = _ends(left), _ends(right)
+    pairs = [(a, b) for a, b in ((start, to), (from_, end)) if a is not None and b is not None]
+    conditions: list[Any] = [ast.LessEqual(a, b) for a, b in pairs]
+    conditions += [ast.IsNull(side, not_=True) for side in (left, right) if isinstance(side, ast.Attribute)]
+    return _balanced(ast.And, conditions or [ast.Include(not_=False)])
+
+
+def _ends(side: Any) -> tuple[Any, Any]:
+    """First and last moment of a time; None where it is open."""
+    if isinstance(side, values.Interval):
+        return _ends(side.start)[0], _ends(side.end)[1]
+    if isinstance(side, dt.date) and not isinstance(side, dt.datetime):
+        start = dt.datetime.combine(side, dt.time(), dt.UTC)
+        return start, start + dt.timedelta(days=1, microseconds=-1)
+    if side is None or isinstance(side, dt.datetime | ast.Attribute):
+        return side, side
+    raise bad("filter: t_intersects takes a property, a date, a timestamp or an interval")
 
 
 def _like(value: Any, pattern: Any) -> ast.Like:

@@ -247,8 +247,9 @@ def _must_reach(desk: Desk, caller: Caller, vault: Vault, layer: str, source_sys
     """
     if not ids:
         return
-    labels = {name: label for name, *label in vault.labels(layer, source_system, ids)}
-    if not all(i in labels and _may(desk, caller, *labels[i]) for i in ids):
+    found = vault.labels(layer, source_system, ids)
+    reached = {name for name, level, compartments in found if _may(desk, caller, level, compartments)}
+    if not reached.issuperset(ids):
         raise not_found()
 
 

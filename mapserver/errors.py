@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Send
 
+from layers.door import Unavailable
 from layers.filters import BadQuery
 
 MEDIA_TYPE = "application/problem+json"
@@ -107,7 +108,11 @@ def install(app: FastAPI) -> None:
     async def fault(request: Request, error: Exception) -> Response:
         return response(unexpected(getattr(request.scope.get("route"), "path", "no route"), error))
 
+    async def unavailable(_: Request, error: Exception) -> Response:
+        return response(Problem(503, "The server is busy or starting again. Try again soon.", {"Retry-After": "5"}))
+
     app.add_exception_handler(Exception, fault)
+    app.add_exception_handler(Unavailable, unavailable)
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(BadQuery, bad_query)
     app.add_exception_handler(HTTPException, routed)

@@ -98,7 +98,7 @@ def _angle(numbers: list[str]) -> float | None:
     degrees, *smaller = (abs(float(n)) for n in numbers)
     if any(n >= 60 for n in smaller):
         return None
-    value = degrees + sum(n / 60 ** (i + 1) for i, n in enumerate(smaller))
+    value: float = degrees + sum(n / 60 ** (i + 1) for i, n in enumerate(smaller))
     return -value if numbers[0].startswith("-") else value
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -112,4 +113,11 @@ async def reply(
 
 
 async def json(request: Request, value: Any, media: str = JSON, **more: Any) -> Response:
-    return await reply(request, orjson.dumps(value), media, **more)
+    return await reply(request, orjson.dumps(value, default=_plain), media, **more)
+
+
+def _plain(value: Any) -> Any:
+    """Exact numbers of the database as JSON numbers."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(type(value).__name__)

@@ -80,7 +80,8 @@ def properties(layer: ReleasedLayer) -> dict[str, Any]:
 def queryable_properties(layer: ReleasedLayer) -> dict[str, Any]:
     """The properties that filter, sortby and equality may name."""
     out = {field.name: field_schema(field) for field in layer.fields}
-    return {**out, **_place(), **(_time() if layer.has_time else {})}
+    area = {"area": _area()["area"]}
+    return {**out, **_place(), **area, **(_time() if layer.has_time else {})}
 
 
 def schema(layer: ReleasedLayer, url: str) -> dict[str, Any]:

@@ -105,7 +105,8 @@ def address(scope: Scope) -> str:
 class Sessions:
     """Needs a DSN of the role `parallax_auth`. `open` before use, `close` at the end."""
 
-    def __init__(self, dsn: str, size: int = 4) -> None:
+    def __init__(self, dsn: str, size: int = 4, remember: float = REMEMBER) -> None:
+        self.remember = remember
         self._pool = AsyncConnectionPool(
             dsn, min_size=1, max_size=size, open=False, timeout=10,
             kwargs={"autocommit": True, "row_factory": tuple_row, "prepare_threshold": None},
@@ -145,7 +146,7 @@ class Sessions:
         if digest is None:
             return ANYBODY
         caller = await (self._session(digest) if given[0] == "session" else self._token(digest))
-        self._known[given] = (time.monotonic() + REMEMBER, caller)
+        self._known[given] = (time.monotonic() + self.remember, caller)
         self._known.move_to_end(given)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)

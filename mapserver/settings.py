@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     mode: Literal["demo", "production"] = Field("demo", description="production refuses weak secrets")
     https: bool = Field(False, description="people reach the server by https (a proxy holds the certificate)")
     policy: Path = Field(default_factory=rules.default_path, description="the rule file")
-    version_poll: float = Field(0.5, ge=0, le=60, description="seconds that tiles in memory may be old; 0: check each time")
+    version_poll: float = Field(0.5, ge=0, le=60, description="seconds that a cached tile may be old; 0: none")
     log_level: Literal["critical", "error", "warning", "info", "debug"] = "info"
     secret: str = Field("", repr=False, description="key of cursors; at least 32 characters; generated when empty")
     secrets: Path | None = Field(None, description="folder of the passwords; <home>/secrets when not given")

@@ -3,7 +3,8 @@
 Parts of points: `areas` (hatched fill), `area-lines`, `clusters` and `cluster-count` (up to zoom 8), `points`,
 `stacks` (how many share one point), `area-counts` (how many lie in one area), `labels`. Parts of lines and polygons:
 `fill-<code>`, `line-<code>`, `labels` or `labels-<code>`. Every layer has the metadata `parallax:layer` (collection),
-`parallax:part` and `parallax:group` (base, reference, operations).
+`parallax:part` and `parallax:group` (base, reference, operations). All layers are visible: which ones a page shows at
+first stands in the manifest.
 """
 
 from __future__ import annotations
@@ -69,9 +70,6 @@ class Builder:
             self._drawn()
 
     def _add(self, part: str, kind: str, source_layer: str, **more: Any) -> StyleLayer:
-        layout = {**more.pop("layout", {})}
-        if not self.style.visible:
-            layout["visibility"] = "none"
         made: StyleLayer = {
             "id": f"{self.layer.id}/{part}",
             "type": kind,
@@ -81,7 +79,6 @@ class Builder:
                 "parallax:layer": self.layer.id, "parallax:part": part, "parallax:group": self.style.group,
             },
             **more,
-            **({"layout": layout} if layout else {}),
         }  # fmt: skip
         over = kind == "symbol" and self.style.group == "base"
         (self.labels if over else self.shapes).append(made)
@@ -138,6 +135,7 @@ class Builder:
         )
 
     def _clusters(self) -> None:
+        # a cluster tells how many records it holds and nothing else, so its colour is the layer's
         name, single = f"{self.layer.id}_clusters", ["==", ["get", "n"], 1]
         grow = ["interpolate", ["linear"], ["log10", ["max", ["get", "n"], 1]], 0, 8, 1, 12, 2, 17, 3, 23]
         self._add(
@@ -146,7 +144,7 @@ class Builder:
             name,
             maxzoom=CLUSTER_ZOOM + 1,
             paint={
-                "circle-color": ["case", single, self._by_code(), self.style.colour],
+                "circle-color": self.style.colour,
                 "circle-radius": ["case", single, 5, grow],
                 "circle-opacity": ["case", single, 1, 0.85],
                 "circle-stroke-color": self.theme.outline,
@@ -225,6 +223,7 @@ class Builder:
                 paints[code] = {self._default(): known.colour}
         if not codes or not paints:
             paints = {"*": self.style.paint.get("*", {self._default(): self.style.colour})}
+        lines = []
         for code, paint in paints.items():
             chosen = {} if code == "*" else {"filter": ["==", ["get", self.style.by], code]}
             fill = self._part(paint, "fill-")
@@ -234,10 +233,11 @@ class Builder:
             if line and line.get("line-width", 1) > 0:
                 rounded = {} if "line-dasharray" in line else {"line-cap": "round"}
                 layout = {"line-join": "round", **rounded}
+                lines.append(code)
                 self._add(f"line-{code}", "line", self.layer.id, **chosen, paint=line, layout=layout)
         if self.style.label in self.layer.field:
             if self.layer.layer.geometry == "line":
-                self._along()
+                self._along(lines)
             else:
                 self._inside(codes)
 
@@ -249,13 +249,13 @@ class Builder:
         # a paint with an opacity of nothing and no colour says "not drawn"
         return found if f"{prefix}color" in found else {}
 
-    def _along(self) -> None:
+    def _along(self, codes: list[str]) -> None:
         self._add(
             "labels",
             "symbol",
             self.layer.id,
             minzoom=8,
-            filter=["==", ["geometry-type"], "LineString"],
+            **({} if codes == ["*"] else {"filter": ["in", ["get", self.style.by], ["literal", codes]]}),
             layout={
                 "text-field": ["coalesce", ["get", self.style.label], ""],
                 "text-font": FONT,

@@ -155,7 +155,8 @@ def _tile_properties(layer: ReleasedLayer) -> dict[str, Any]:
     out = {f.name: schemas.field_schema(f) for f in layer.fields if f.tile}
     out["place_precision"] = {"type": "string"}
     if layer.has_time:
-        out["time_from"] = {"type": "string", "format": "date"}
+        day = {"type": "string", "format": "date"}
+        out |= {"time_from": day, "time_to": day, "time_precision": {"type": "string"}}
     return out
 
 
@@ -165,7 +166,7 @@ _JSON_TYPES = {"integer": "Number", "number": "Number", "boolean": "Boolean"}
 def vector_layers(layer: ReleasedLayer) -> list[dict[str, Any]]:
     """The source layers that a tile of this collection may have (TileJSON 3.0)."""
     fields = {n: _JSON_TYPES.get(s["type"], "String") for n, s in _tile_properties(layer).items()}
-    found = [{"id": layer.id, "description": layer.layer.title, "fields": fields}]
+    found: list[dict[str, Any]] = [{"id": layer.id, "description": layer.layer.title, "fields": fields}]
     if layer.clustered:
         counted = {"n": "Number"}
         found.append({"id": f"{layer.id}_clusters", "fields": counted, "minzoom": 0, "maxzoom": CLUSTER_ZOOM})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pygeofilter import ast, values
 
-from mapserver import crs, cql2
+from mapserver import cql2, crs
 from mapserver.cql2_text import to_json
 from mapserver.errors import Problem
 
@@ -177,14 +177,19 @@ def test_like_is_folded_on_both_sides_or_none() -> None:
         tree("CASEI(a) LIKE a")
 
 
-def test_intersecting_in_time_is_not_being_disjoint() -> None:
-    node = tree("T_INTERSECTS(time_from, INTERVAL('2024-01-01', '2024-02-01T12:00:00+02:00'))")
-    assert isinstance(node, ast.Not)
-    assert isinstance(node.sub_node, ast.TimeDisjoint)
-    interval = node.sub_node.rhs
-    assert isinstance(interval, values.Interval)
-    assert interval.start == dt.date(2024, 1, 1)
-    assert interval.end == dt.datetime(2024, 2, 1, 10, tzinfo=dt.UTC)
+def test_intersecting_in_time_is_to_share_a_moment() -> None:
+    name = ast.Attribute("time_from")
+    start, end = dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.datetime(2024, 2, 1, 10, tzinfo=dt.UTC)
+    assert tree("T_INTERSECTS(time_from, INTERVAL('2024-01-01', '2024-02-01T12:00:00+02:00'))") == ast.And(
+        ast.LessEqual(name, end), ast.And(ast.LessEqual(start, name), ast.IsNull(name, not_=True))
+    )
+    assert tree("T_INTERSECTS(time_from, INTERVAL('..', '..'))") == ast.IsNull(name, not_=True)
+
+
+def test_intervals() -> None:
+    node = tree("T_DURING(time_from, INTERVAL('2024-01-01', '..'))")
+    assert isinstance(node, ast.TimeDuring)
+    assert node.rhs == values.Interval(dt.date(2024, 1, 1), None)
 
 
 def test_geometries_come_out_as_longitude_and_latitude() -> None:
