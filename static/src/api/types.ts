@@ -33,6 +33,7 @@ export interface FieldEntry {
   type: 'text' | 'code' | 'integer' | 'number' | 'date' | 'datetime' | 'boolean';
   label: string;
   unit?: string | null;
+  description?: string;
   codes?: CodeEntry[] | null;
 }
 
@@ -61,7 +62,12 @@ export interface LayerEntry {
   time: boolean;
   sentences: string[];
   colour: string;
+  /** The field whose codes give the colours. */
   by?: string | null;
+  /** The field that is written beside the point. */
+  label?: string | null;
+  /** Searched fields; the first names a record. */
+  search?: string[];
   fields: FieldEntry[];
   legend: LegendEntry[];
   tiles: string;
@@ -121,8 +127,10 @@ export interface RecordPage {
 }
 
 export interface Hit {
-  layer: string;
-  id: number;
+  /** A place is a coordinate that was understood; it has no layer and no id. */
+  kind: 'place' | 'record';
+  layer: string | null;
+  id: number | null;
   title: string;
   detail: string;
   lon: number | null;

@@ -35,22 +35,25 @@ export function valueWords(field: FieldEntry, value: unknown, locale: string, t:
   }
 }
 
-const TITLES = ['title', 'name', 'place_name'];
-
-/** The field that names a record: its title, its name, its place, else the first text. */
+/** The field that names a record: the one searched first, or written on the map, else the first text. */
 export function titleField(layer: LayerEntry): FieldEntry | undefined {
-  for (const name of TITLES) {
+  for (const name of [layer.search?.[0], layer.label]) {
     const field = layer.fields.find((f) => f.name === name);
     if (field) return field;
   }
   return layer.fields.find((f) => f.type === 'text');
 }
 
-/** What a record is called in a list: its title, else its category, else the layer's name. */
-export function recordTitle(layer: LayerEntry, properties: Properties): string {
+/** A record's own name, else that of the area it is somewhere in; null if it has neither. */
+export function recordName(layer: LayerEntry, properties: Properties): string | null {
   const field = titleField(layer);
   if (field && isStated(properties[field.name])) return String(properties[field.name]);
+  return isStated(properties.area_label) ? String(properties.area_label) : null;
+}
+
+/** What a record is called: its name, else its category, else the layer's title. */
+export function recordTitle(layer: LayerEntry, properties: Properties): string {
   const by = layer.fields.find((f) => f.name === layer.by);
-  if (by && isStated(properties[by.name])) return codeLabel(by, properties[by.name]);
-  return layer.title;
+  const code = by && isStated(properties[by.name]) ? codeLabel(by, properties[by.name]) : null;
+  return recordName(layer, properties) ?? code ?? layer.title;
 }

@@ -124,6 +124,7 @@ export const ar: Texts = {
   'record.show': 'إظهار على الخريطة',
   'record.show.area': 'إظهار المنطقة',
   'record.undated': 'بلا تاريخ',
+  'record.unnamed': 'بلا اسم',
   'record.unstated': {
     zero: 'كل الحقول مذكورة',
     one: 'حقل واحد غير مذكور',
@@ -135,6 +136,7 @@ export const ar: Texts = {
   'record.when': 'متى',
   'record.where': 'أين',
   'record.why': 'لماذا ليس أدق؟',
+  'record.why.note': 'إما أن المصدر لم يعرف مكانًا أدق، أو أن قواعد هذه الفئة لا تعطيه:',
   'refused.text': 'إما أنها غير موجودة، أو لا يحق لحسابك استخدامها، أو انتهت جلستك.',
   'refused.title': 'هذه الصورة غير متاحة.',
   retry: 'إعادة المحاولة',
@@ -147,6 +149,7 @@ export const ar: Texts = {
   'search.label': 'البحث عن أماكن وسجلات وإحداثيات',
   'search.none': 'لم يُعثر على شيء.',
   'search.results': 'نتائج البحث',
+  'search.several': '{layer}: {n}',
   'sheet.open': 'فتح اللوحات',
   'sheet.resize': 'تغيير ارتفاع اللوحات',
   signin: 'تسجيل الدخول',
@@ -193,6 +196,7 @@ export const ar: Texts = {
   'tip.cluster': '{layer}: {n}',
   'tip.cluster.note': 'انقر للتكبير',
   'tip.more': { other: 'و{n} أيضًا هنا' },
+  'tip.single.note': 'انقر للتفاصيل',
   'value.no': 'لا',
   'value.yes': 'نعم',
 };

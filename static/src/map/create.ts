@@ -8,9 +8,9 @@ import {
 } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import './map.css';
-import { withFonts } from './fonts';
-import { hatchColour, hatchImage } from './hatch';
+import { drawImage } from './images';
 
+export { withLabels } from './labels';
 export type { Map, StyleSpecification };
 
 setWorkerUrl(workerUrl);
@@ -23,16 +23,17 @@ export interface Options {
   /** What the map is called to people who do not see it. */
   name: string;
   still: boolean;
+  dark: boolean;
 }
 
-export function createMap({ container, style, camera, bounds, name, still }: Options): Map {
+export function createMap({ container, style, camera, bounds, name, still, dark }: Options): Map {
   const start: Partial<MapOptions> = camera
     ? { center: [camera.lon, camera.lat], zoom: camera.zoom }
     : { bounds, fitBoundsOptions: { padding: 24 } };
   const map = new Map({
     ...start,
     container,
-    style: withFonts(style),
+    style,
     locale: { 'Map.Title': name },
     attributionControl: false,
     maxPitch: 0,
@@ -49,9 +50,12 @@ export function createMap({ container, style, camera, bounds, name, still }: Opt
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
   const ratio = Math.ceil(devicePixelRatio);
+  const ground = getComputedStyle(container).getPropertyValue('--surface').trim();
   map.setMissingStyleImageResolver((id) => {
-    const colour = hatchColour(id);
-    if (colour && !map.hasImage(id)) map.addImage(id, hatchImage(colour, ratio), { pixelRatio: ratio });
+    const drawn = map.hasImage(id) ? null : drawImage(id, ground, dark ? 0.42 : 0.6, ratio);
+    if (!drawn) return;
+    const [image, { stretch, ...options }] = drawn;
+    map.addImage(id, image, stretch ? { ...options, stretchX: stretch, stretchY: stretch } : options);
   });
   return map;
 }

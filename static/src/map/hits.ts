@@ -1,5 +1,6 @@
 /** What lies under a point of the map. */
 import type { Map, MapGeoJSONFeature, PointLike } from 'maplibre-gl';
+import { boxOf, type Box } from '../api/query';
 import type { LayerEntry, PlacePrecision } from '../api/types';
 import type { AreaHit, Hit, RecordHit } from '../state/selection.svelte';
 import { layerOf } from './look';
@@ -16,6 +17,8 @@ export interface Under {
   /** A cluster on top of everything else. */
   cluster: ClusterHit | null;
   shapes: GeoJSON.Geometry[];
+  /** The ground that a click at this point reaches. */
+  reach: Box;
 }
 
 const REACH = 5;
@@ -38,8 +41,11 @@ export function under(map: Map, x: number, y: number, layers: readonly LayerEntr
     ...map.queryRenderedFeatures(reach, { layers: points }),
     ...map.queryRenderedFeatures([x, y], { layers: fills }),
   ];
-  const result: Under = { hits: [], cluster: null, shapes: [] };
+  const [corner, opposite] = reach.map((at) => map.unproject(at as [number, number]));
+  const ground = corner && opposite ? boxOf(corner.lng, opposite.lat, opposite.lng, corner.lat) : null;
+  const result: Under = { hits: [], cluster: null, shapes: [], reach: ground ?? [-180, -90, 180, 90] };
   const seen = new Set<string>();
+  const places = new Set<string>();
   for (const feature of found) {
     const layer = layerOf(feature.layer);
     if (!layer) continue;
@@ -53,7 +59,12 @@ export function under(map: Map, x: number, y: number, layers: readonly LayerEntr
     if (!hit || !key || seen.has(key)) continue;
     seen.add(key);
     result.hits.push(hit);
-    if (hit.kind === 'record' && feature.geometry.type === 'Point') result.shapes.push(feature.geometry);
+    if (hit.kind === 'record' && feature.geometry.type === 'Point') {
+      // a stack is one ring, however many records share its point
+      const place = feature.geometry.coordinates.join();
+      if (!places.has(place)) result.shapes.push(feature.geometry);
+      places.add(place);
+    }
   }
   const width = (hit: Hit) => (hit.kind === 'area' ? (hit.properties.uncertainty_km ?? 1e6) : 0);
   result.hits.sort((a, b) => width(a) - width(b));
@@ -63,7 +74,6 @@ export function under(map: Map, x: number, y: number, layers: readonly LayerEntr
 function asCluster(feature: MapGeoJSONFeature, layer: string): ClusterHit | null {
   if (feature.sourceLayer !== `${layer}_clusters` || feature.geometry.type !== 'Point') return null;
   const n = Number(feature.properties.n ?? 1);
-  if (n === 1 && feature.id !== undefined) return null;
   const [lon, lat] = feature.geometry.coordinates as [number, number];
   return { layer, n, lon, lat };
 }

@@ -17,6 +17,12 @@ export function layerOf(layer: LayerSpecification): string | null {
   return typeof id === 'string' ? id : null;
 }
 
+/** Which part of it, e.g. `areas` or `points`. */
+export function partOf(layer: LayerSpecification): string {
+  const metadata = layer.metadata as Record<string, unknown> | undefined;
+  return String(metadata?.['parallax:part'] ?? layer.id.split('/')[1] ?? '');
+}
+
 /** Sources whose tiles hold exactly one layer of the list: those that filters can be applied to. */
 function sourcesOf(style: StyleSpecification): Record<string, string> {
   const found: Record<string, Set<string>> = {};
@@ -68,9 +74,9 @@ function sequence(style: StyleSpecification, layers: readonly LayerEntry[], look
   const groups = Object.fromEntries(layers.map((layer) => [layer.id, layer.group]));
   const parts = style.layers.map((layer) => {
     const id = layerOf(layer);
-    return { id: layer.id, layer: id && groups[id] ? id : null };
+    return { id: layer.id, layer: id && groups[id] ? id : null, part: partOf(layer), symbol: layer.type === 'symbol' };
   });
-  return arrange(parts, look.order, (id) => groups[id] ?? '');
+  return arrange(parts, look.order, (id) => groups[id]);
 }
 
 /** Bring a living map from one look to the next, touching only what differs. */

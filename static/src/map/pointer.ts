@@ -20,7 +20,10 @@ export function mountPointer(map: Map, handlers: Handlers): () => void {
   let frame = 0;
   const canvas = map.getCanvas();
 
+  const hovering = matchMedia('(hover: hover)');
   const moved = map.on('mousemove', (event) => {
+    // a finger that taps also sends a move, and would leave a tip behind
+    if (!hovering.matches) return;
     handlers.cursor({ lon: event.lngLat.lng, lat: event.lngLat.lat });
     if (frame) return;
     // hit tests are dear; one a frame is enough

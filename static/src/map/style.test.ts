@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { hatchColour } from './hatch';
+import type { Group } from '../api/types';
+import { parseImage } from './images';
 import { scaleOpacity } from './opacity';
 import { arrange } from './order';
 
@@ -13,23 +14,32 @@ it('scales opacities of every form', () => {
   expect(scaleOpacity(['step', ['zoom'], 0, 5, 1], 0.5)).toEqual(['step', ['zoom'], 0, 5, 0.5]);
 });
 
-it('moves layers within their group only', () => {
+const part = (id: string, symbol = false) => {
+  const [layer, name] = id.split('/') as [string, string | undefined];
+  return { id, layer: name ? layer : null, part: name ?? '', symbol };
+};
+const groups: Record<string, Group> = { water: 'base', bases: 'reference', sites: 'operations', incidents: 'operations' };
+
+it('lays areas below names and points, and clusters on top', () => {
   const parts = [
-    { id: 'background', layer: null },
-    { id: 'water/line', layer: 'water' },
-    { id: 'sites/points', layer: 'sites' },
-    { id: 'incidents/points', layer: 'incidents' },
-    { id: 'places/labels', layer: 'places' },
-    { id: 'incidents/count', layer: 'incidents' },
+    part('background'), part('water/line'), part('water/labels', true), part('bases/points'),
+    part('incidents/areas'), part('incidents/clusters'), part('incidents/points'), part('incidents/area-counts', true),
   ];
-  const group = (id: string) => ({ water: 'base', places: 'reference' })[id] ?? 'operations';
-  expect(arrange(parts, ['sites', 'incidents', 'places', 'water'], group)).toEqual([
-    'background', 'water/line', 'incidents/points', 'incidents/count', 'places/labels', 'sites/points',
+  expect(arrange(parts, ['incidents', 'bases', 'water'], (id) => groups[id])).toEqual([
+    'background', 'water/line', 'incidents/areas', 'water/labels', 'bases/points', 'incidents/points',
+    'incidents/area-counts', 'incidents/clusters',
   ]);
 });
 
-it('knows a hatch by its name', () => {
-  expect(hatchColour('hatch-#c31e1e')).toBe('#c31e1e');
-  expect(hatchColour('hatch-c31e1e')).toBe('#c31e1e');
-  expect(hatchColour('shield')).toBeNull();
+it('moves layers within their group only', () => {
+  const parts = [part('bases/points'), part('sites/points'), part('incidents/points'), part('incidents/labels', true)];
+  expect(arrange(parts, ['bases', 'sites', 'incidents'], (id) => groups[id])).toEqual([
+    'bases/points', 'incidents/points', 'incidents/labels', 'sites/points',
+  ]);
+});
+
+it('knows the images it draws by their names', () => {
+  expect(parseImage('hatch-#c31e1e')).toEqual({ kind: 'hatch', colour: '#c31e1e' });
+  expect(parseImage('tag-c31e1e')).toEqual({ kind: 'tag', colour: '#c31e1e' });
+  expect(parseImage('shield')).toBeNull();
 });

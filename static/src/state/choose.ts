@@ -37,8 +37,9 @@ export function choose(layer: LayerEntry, feature: RecordFeature): void {
   );
   const box = boundsOf(feature.geometry);
   if (!box) return;
+  // what the view shows even in part stays put: a list in step with the map must not jump under the hand
   const [w, s, e, n] = view.box ?? [-180, -90, 180, 90];
-  const seen = view.box !== null && box[0] >= w && box[2] <= e && box[1] >= s && box[3] <= n;
+  const seen = box[2] >= w && box[0] <= e && box[3] >= s && box[1] <= n;
   if (!seen) {
     const point = box[0] === box[2] && box[1] === box[3];
     view.target = { lon: (box[0] + box[2]) / 2, lat: (box[1] + box[3]) / 2, ...(point ? { zoom: 9 } : { bbox: box }) };

@@ -1,7 +1,7 @@
 /** One audience's picture of the mission: what exists for it. Nothing in here is shared with another audience. */
 import { read, Refused } from '../api/client';
 import type { Audience, LayerEntry, Manifest } from '../api/types';
-import type { Language } from '../i18n/index.svelte';
+import { named, type Language } from '../i18n/index.svelte';
 import { arrangement } from './arrangement.svelte';
 
 export type Trouble = 'gone' | 'refused';
@@ -10,12 +10,20 @@ interface Extent {
   extent?: { temporal?: { interval?: [string | null, string | null][] } };
 }
 
+/** Codes come in the language asked for; titles and field names are declared in English only. */
+function translated(layer: LayerEntry): LayerEntry {
+  const fields = layer.fields.map((field) => ({ ...field, label: named(field.label) }));
+  return { ...layer, title: named(layer.title), fields };
+}
+
 export class Picture {
   readonly audience: Audience;
   manifest = $state.raw<Manifest | null>(null);
   trouble = $state<Trouble | null>(null);
   /** From the first to the last moment of all records with a time. */
   interval = $state.raw<[Date, Date] | null>(null);
+  /** The end of the latest record of the topmost layer with a time: what "latest" means to a reader. */
+  latest = $state.raw<Date | null>(null);
   /** Fulfilled once the manifest is there. */
   readonly ready: Promise<void>;
   #isReady: () => void = () => {};
@@ -37,7 +45,8 @@ export class Picture {
   async load(language: Language): Promise<void> {
     this.trouble = null;
     try {
-      this.manifest = await read<Manifest>(`/${this.audience.id}/manifest?lang=${language}`, this.#stop.signal);
+      const manifest = await read<Manifest>(`/${this.audience.id}/manifest?lang=${language}`, this.#stop.signal);
+      this.manifest = { ...manifest, layers: manifest.layers.map(translated) };
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.trouble = error instanceof Refused ? 'refused' : 'gone';
@@ -51,14 +60,18 @@ export class Picture {
   /** The slider's range. Without it the page works, so a failure is not told. */
   async #loadInterval(): Promise<void> {
     const ends: number[] = [];
-    for (const layer of this.layers.filter((one) => one.time)) {
+    let latest: number | null = null;
+    for (const layer of this.layers.filter((one) => one.time).sort((a, b) => b.order - a.order)) {
       try {
         const found = await read<Extent>(`/${this.audience.id}/collections/${layer.id}?f=json`, this.#stop.signal);
-        for (const end of found.extent?.temporal?.interval?.flat() ?? []) if (end) ends.push(Date.parse(end));
+        const own = (found.extent?.temporal?.interval?.flat() ?? []).flatMap((end) => (end ? [Date.parse(end)] : []));
+        if (own.length) latest ??= Math.max(...own);
+        ends.push(...own);
       } catch {
         return;
       }
     }
+    if (latest !== null) this.latest = new Date(latest);
     if (ends.length) this.interval = [new Date(Math.min(...ends)), new Date(Math.max(...ends))];
   }
 

@@ -1,4 +1,5 @@
 /** What is picked on the map or in the list, and what is pointed at. */
+import type { Box } from '../api/query';
 import type { Properties, RecordFeature } from '../api/types';
 
 export interface RecordHit {
@@ -31,6 +32,8 @@ class Selection {
   audience = $state<string | null>(null);
   hits = $state.raw<Hit[]>([]);
   spot = $state.raw<Spot | null>(null);
+  /** The ground the click reached, to read all records in it at once. */
+  reach = $state.raw<Box | null>(null);
   /** Shapes to mark on the map: of the picked ones, and of the one pointed at in the list. */
   marked = $state.raw<GeoJSON.Geometry[]>([]);
   pointed = $state.raw<GeoJSON.Geometry | null>(null);
@@ -39,11 +42,12 @@ class Selection {
     return this.hits.length > 0;
   }
 
-  pick(audience: string, hits: Hit[], spot: Spot | null, marked: GeoJSON.Geometry[] = []): void {
+  pick(audience: string, hits: Hit[], spot: Spot | null, marked: GeoJSON.Geometry[] = [], reach: Box | null = null): void {
     this.audience = audience;
     this.hits = hits;
     this.spot = spot;
     this.marked = marked;
+    this.reach = reach;
   }
 
   mark(geometry: GeoJSON.Geometry): void {
@@ -56,6 +60,7 @@ class Selection {
     this.spot = null;
     this.marked = [];
     this.pointed = null;
+    this.reach = null;
   }
 }
 

@@ -38,6 +38,10 @@ class Session {
       this.wanted = audience;
       this.signingIn = true;
     }
+    if (found && this.picture?.audience.id === found.id) {
+      const other = this.audiences.find((one) => one.id === second && one.id !== found.id);
+      if (this.second?.audience.id !== other?.id) this.compare(other ?? null);
+    }
     await this.work(found ?? this.audiences[0]);
   }
 
@@ -99,7 +103,8 @@ class Session {
     this.signingIn = false;
     this.wanted = null;
     // without a wish, the highest of the account's audiences is what its work is about
-    await this.work(wanted ?? this.account?.audiences.at(-1));
+    const rank = (one: Audience) => ['public', 'unclassified', 'confidential', 'strict'].indexOf(one.level);
+    await this.work(wanted ?? [...this.audiences].sort((a, b) => rank(b) - rank(a))[0]);
   }
 
   async signOut(): Promise<void> {
