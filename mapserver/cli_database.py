@@ -76,4 +76,4 @@ def migrate() -> None:
         with lock.hold(settings.home, "db migrate", prepare.COMMAND_SECONDS):
             prepare.make_cluster(settings, cluster, say)
     with prepare.database(settings, "db migrate"):
-        prepare.migrate(settings, policy, cluster, say)
+        prepare.migrate(settings, policy, say)

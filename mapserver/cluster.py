@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from mapserver.home import CLUSTER_ACCOUNT, account
 
@@ -184,15 +184,6 @@ class Cluster:
         if pid is not None:
             os.kill(pid, signal.SIGQUIT)
 
-    def create_database(self, password: str, name: str = DATABASE) -> bool:
-        """Create the database if it is missing. False when it was there."""
-        address = make_conninfo(self.address, user=OWNER, password=password, dbname="postgres")
-        with psycopg.connect(address, autocommit=True) as connection:
-            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-                return False
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return True
-
     def _make_folders(self) -> None:
         # passable, so that the accounts of the cluster and of the services reach their own folders in it
         self.home.mkdir(parents=True, exist_ok=True)
@@ -321,6 +312,19 @@ def _processes_in(folder: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def create_database(owner_dsn: str) -> bool:
+    """Create the database that the DSN names, by way of the database `postgres`. False when it was there.
+
+    Raises psycopg.Error when the owner may not look or create.
+    """
+    name = str(conninfo_to_dict(owner_dsn).get("dbname") or DATABASE)
+    with psycopg.connect(make_conninfo(owner_dsn, dbname="postgres"), autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            return False
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return True
 
 
 def wait_for(cluster: Cluster, alive: Callable[[], bool] = lambda: True) -> None:

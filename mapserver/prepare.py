@@ -5,12 +5,14 @@ Every step looks first whether it is done, so that a second start does nothing a
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 from ingest import demo
 from layers import database as databases
@@ -18,7 +20,7 @@ from layers import release
 from layers.policy import Policy
 from layers.vault import Vault
 from mapserver import accounts, credentials, lock
-from mapserver.cluster import Cluster, wait_for
+from mapserver.cluster import Cluster, create_database, wait_for
 from mapserver.settings import Settings, SettingsError
 
 Say = Callable[[str], None]
@@ -43,7 +45,7 @@ def embedded(settings: Settings) -> Cluster | None:
     return None if credentials.external(settings) else Cluster(settings.home)
 
 
-@contextmanager
+@contextlib.contextmanager
 def database(settings: Settings, command: str) -> Iterator[str]:
     """The address of a database that runs, for one command.
 
@@ -67,14 +69,18 @@ def database(settings: Settings, command: str) -> Iterator[str]:
                 cluster.stop()
 
 
-def migrate(settings: Settings, policy: Policy, cluster: Cluster | None, say: Say) -> None:
-    """Make roles, tables and releases what the rule file declares. A cluster must run already."""
-    folder = credentials.secrets_folder(settings)
-    if cluster:
-        cluster.create_database(credentials.owner_password(folder))
+def migrate(settings: Settings, policy: Policy, say: Say) -> None:
+    """Make the database, and its roles, tables and releases, what the rule file declares. It must run already.
+
+    Passwords of the roles are made when there are none. Doing it again changes nothing.
+    """
     equipped = credentials.equip(settings, "owner", policy, credentials.address_of(settings))
     assert equipped.owner_dsn
-    databases.migrate(equipped.owner_dsn, policy, credentials.create(folder, policy), say)
+    # an owner of one database alone may not reach the others; then it exists, or the next step says what is wrong
+    with contextlib.suppress(psycopg.OperationalError):
+        create_database(equipped.owner_dsn)
+    passwords = credentials.create(credentials.secrets_folder(settings), policy)
+    databases.migrate(equipped.owner_dsn, policy, passwords, say)
 
 
 def make_cluster(settings: Settings, cluster: Cluster, say: Say) -> None:

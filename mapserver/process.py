@@ -24,6 +24,7 @@ from mapserver.settings import Settings, SettingsError
 Name = Literal["reader", "desk", "publisher"]
 NAMES: tuple[Name, ...] = get_args(Name)
 APPLICATIONS = {"reader": "mapserver.app:create_app", "desk": "mapserver.desk:create_app"}
+HEALTH = {"reader": "/health", "desk": "/desk/health"}
 KEEP_ALIVE_SECONDS = 30
 GRACE_SECONDS = 5
 """Requests under way get so long to finish when the process is told to stop."""

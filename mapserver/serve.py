@@ -109,7 +109,7 @@ class Supervisor:
                     stack.callback(self._stop_cluster, cluster)
                     prepare.make_cluster(self.settings, cluster, self.say)
                     cluster.start()
-                self._prepare(cluster)
+                self._prepare()
                 children = self._children(sockets)
                 stack.callback(_stop, children)
                 for child in children:
@@ -124,8 +124,8 @@ class Supervisor:
                 for number in _SIGNALS:
                     signal.signal(number, signal.SIG_IGN)
 
-    def _prepare(self, cluster: Cluster | None) -> None:
-        prepare.migrate(self.settings, self.policy, cluster, lambda _: None)
+    def _prepare(self) -> None:
+        prepare.migrate(self.settings, self.policy, lambda _: None)
         if self.settings.mode == "demo":
             if not prepare.demo_loaded(self.settings):
                 self.say(f"loading the demo mission: {self.policy.mission['title']}")
@@ -160,7 +160,8 @@ class Supervisor:
         waiting = {"reader": self.settings.port, "desk": self.settings.desk_port}
         while waiting:
             self._bury(children)
-            waiting = {name: port for name, port in waiting.items() if not _answers(self.settings.host, port)}
+            host = self.settings.host
+            waiting = {name: port for name, port in waiting.items() if not _answers(host, port, process.HEALTH[name])}
             if waiting and time.monotonic() > deadline:
                 raise ServeError(
                     f"{' and '.join(waiting)} did not answer within {READY_SECONDS} s; see the lines above"
@@ -220,11 +221,11 @@ def _stop(children: list[Child]) -> None:
             one.wait()
 
 
-def _answers(host: str, port: int) -> bool:
+def _answers(host: str, port: int, path: str) -> bool:
     connection = http.client.HTTPConnection(_reached(host), port, timeout=2)
     try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status < 500
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
     except OSError:
         return False
     finally:

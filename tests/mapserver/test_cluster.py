@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from mapserver import cluster as clusters
-from mapserver.cluster import LONGEST_SOCKET_FOLDER, OWNER, Cluster, ClusterError
+from mapserver.cluster import LONGEST_SOCKET_FOLDER, OWNER, Cluster, ClusterError, create_database
 
 PASSWORD = "a password with 'quotes' \\ and spaces"
 
@@ -105,14 +105,15 @@ def test_the_log_holds_no_statement(own: Cluster) -> None:
 
 def test_a_killed_cluster_is_recovered(own: Cluster) -> None:
     own.start()
-    own.create_database(PASSWORD, "kept")
+    kept = make_conninfo(own.address, user=OWNER, password=PASSWORD, dbname="kept")
+    assert create_database(kept) is True
     pid = own.status().pid
     assert pid
     os.kill(pid, signal.SIGKILL)
     while own.status().pid is not None:
         time.sleep(0.01)
     assert own.start() is True
-    assert own.create_database(PASSWORD, "kept") is False
+    assert create_database(kept) is False
 
 
 def test_a_pid_file_that_names_a_stranger_is_no_hindrance(own: Cluster) -> None:
