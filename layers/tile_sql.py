@@ -95,18 +95,22 @@ def _clusters(released: ReleasedLayer, where: str) -> str:
 
 def _areas(released: ReleasedLayer, where: str) -> list[str]:
     counts = (
-        f"(SELECT t.area, count(*)::integer AS n FROM {released.id} t WHERE t.area IS NOT NULL{where} GROUP BY t.area)"
+        f"SELECT t.area, count(*)::integer AS n FROM {released.id} t WHERE t.area IS NOT NULL{where} GROUP BY t.area"
         if where
-        else f"{released.id}_area_counts"
+        else f"SELECT area, n FROM {released.id}_area_counts"
     )
     kind = "CASE WHEN b.kind LIKE 'c%%' THEN 'cell' WHEN b.kind = 'admin0' THEN 'country' ELSE b.kind END AS precision"
-    columns = f"b.id AS area, b.label, b.km, {kind}, c.n"
-    join = f"FROM blur_areas b JOIN {counts} c ON c.area = b.id"
-    areas = f"SELECT {columns}, {_geometry('b.geom3857')} {join} WHERE b.geom3857 && {_NEAR}"
+    # Counted once and joined before any geometry is touched: left to itself, the planner counts anew for every area.
+    held = (
+        f"WITH c AS MATERIALIZED ({counts}), b AS MATERIALIZED (SELECT b.id AS area, b.label, b.km, {kind}, c.n,"
+        f" b.geom3857 FROM c JOIN blur_areas b ON b.id = c.area WHERE b.geom3857 && {_NEAR})"
+    )
+    columns = "b.area, b.label, b.km, b.precision, b.n"
+    areas = f"{held} SELECT {columns}, {_geometry('b.geom3857')} FROM b"
     # The point of a label belongs to one tile only: no buffer, and the tile's own square holds it.
     labels = (
-        f"SELECT {columns}, {_geometry('b.p', 0)} FROM (SELECT *, ST_PointOnSurface(geom3857) AS p FROM blur_areas"
-        f" WHERE geom3857 && {_ENVELOPE}) b JOIN {counts} c ON c.area = b.id WHERE b.p && {_ENVELOPE}"
+        f"{held} SELECT {columns}, {_geometry('b.p', 0)} FROM (SELECT *, ST_PointOnSurface(geom3857) AS p FROM b"
+        f" WHERE geom3857 && {_ENVELOPE}) b WHERE b.p && {_ENVELOPE}"
     )
     return [
         _aggregate(f"{released.id}_areas", "q.km DESC, q.area", areas),
