@@ -236,7 +236,7 @@ class Reader:
         return bytes(rows[0][0])
 
     async def search(self, text: str, limit: int = 20) -> list[Hit]:
-        """Released texts that hold all words; names that begin with the text first, then word starts, then the rest.
+        """Released texts that hold all words: the name itself, names that begin with it, word starts, the rest.
 
         The rank looks at the row alone, never at how common a word is.
         """
@@ -259,13 +259,14 @@ class Reader:
                 f" {'b.label' if area else 'NULL::text'} AS detail,"
                 f" CASE WHEN {exact} THEN ST_X(t.geom) END AS lon, CASE WHEN {exact} THEN ST_Y(t.geom) END AS lat,"
                 f" ST_XMin({place}) AS x0, ST_YMin({place}) AS y0, ST_XMax({place}) AS x1, ST_YMax({place}) AS y1,"
-                f" CASE WHEN starts_with(lower(public.unaccent({title})), {fold}) THEN 0"
-                f" WHEN ' ' || lower(public.unaccent({title})) LIKE '%% ' || {fold} THEN 1 ELSE 2 END AS rank,"
+                f" CASE lower(public.unaccent({title})) WHEN {fold} THEN 0 ELSE"
+                f" CASE WHEN starts_with(lower(public.unaccent({title})), {fold}) THEN 1"
+                f" WHEN ' ' || lower(public.unaccent({title})) LIKE '%% ' || {fold} THEN 2 ELSE 3 END END AS rank,"
                 f" {order} AS place"
                 f' FROM "{released.id}" t {join} WHERE {match}) one ORDER BY rank, length(title), title COLLATE'
                 ' "C", fid LIMIT %s)'
             )
-            params += [" ".join(words), patterns[0][1:], *patterns, limit]
+            params += [" ".join(words), " ".join(words), patterns[0][1:], *patterns, limit]
         rows = await self._rows(
             f"SELECT * FROM ({' UNION ALL '.join(parts)}) h ORDER BY rank, place, length(title), title COLLATE"
             ' "C", fid LIMIT %s',

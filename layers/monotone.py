@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import permutations
+from typing import Any
 
 from layers.audience import LEVELS, Audience
 from layers.policy import SCOPES, UNITS, Place, Policy, PolicyError, Tier, Verb, own_fields
@@ -33,18 +34,20 @@ def check(policy: Policy) -> None:
                     )
 
 
-def faults(rule: Mapping[str, object], low: Audience, high: Audience) -> Iterator[str]:
+def faults(rule: Mapping[str, Any], low: Audience, high: Audience) -> Iterator[str]:
     """What a lower audience would get beyond a higher one, in words."""
-    own: Mapping[str, Mapping[str, Verb]] = rule["own"]  # type: ignore[assignment]
-    coarse: Mapping[str, tuple[Tier, ...]] = rule["coarse"]  # type: ignore[assignment]
-    own_low, own_high = own_fields(own, low), own_fields(own, high)
+    coarse: Mapping[str, tuple[Tier, ...]] = rule["coarse"]
+    own_low, own_high = own_fields(rule, low), own_fields(rule, high)
+    owned = high.rank if own_high else -1
     yield from _field_faults(own_low, own_high, "its own form, ")
     for tier in coarse.get(low.id, ()):
         theirs = coarse.get(high.id, ())
-        if not any(_covers(their, tier, high) for their in theirs) and not _own_covers(tier, high):
+        own_covers = bool(own_high) and _own_covers(tier, high)
+        if not own_covers and not any(_covers(their, tier, high, owned) for their in theirs):
             yield f"records (up to {tier.up_to or tier.explicit}) that do not exist there, more"
             return
-        yield from _field_faults(tier.fields, own_high, "")
+        if own_high:
+            yield from _field_faults(tier.fields, own_high, "")
         for their in theirs:
             if their.partner and not tier.partner:
                 continue
@@ -63,7 +66,7 @@ def _own_covers(tier: Tier, high: Audience) -> bool:
     return high.dominates(highest, tier.compartments)
 
 
-def _covers(their: Tier, tier: Tier, high: Audience) -> bool:
+def _covers(their: Tier, tier: Tier, high: Audience, owned: int) -> bool:
     """Is the set of records of `tier` within that of `their` (or within what `high` owns)?"""
     if their.partner and not tier.partner:
         return False
@@ -71,7 +74,7 @@ def _covers(their: Tier, tier: Tier, high: Audience) -> bool:
         return False
     if their.consent and (tier.consent is None or SCOPES.index(tier.consent) < SCOPES.index(their.consent)):
         return False
-    reach = max(_rank(their.up_to), high.rank)
+    reach = max(_rank(their.up_to), owned)
     if their.explicit == "require":
         return tier.explicit == "require" and _rank(tier.up_to) <= reach
     if their.explicit == "also" and tier.explicit == "require":

@@ -193,11 +193,9 @@ class Policy:
             for audience in self.audiences.values():
                 if rule is None:
                     continue
-                own = own_fields(rule["own"], audience)
+                own = own_fields(rule, audience)
                 tiers = tuple(rule["coarse"].get(audience.id, ()))
                 if not own and not tiers:
-                    continue
-                if not tiers and rule["floor"] is not None and audience.rank < LEVELS.index(rule["floor"]):
                     continue
                 below = frozenset(a.id for a in self.audiences.values() if a <= audience)
                 fields = released_fields(layer, own, tiers)
@@ -210,10 +208,12 @@ class Policy:
         return self._released[audience]
 
 
-def own_fields(own: Mapping[str, Mapping[str, Verb]], audience: Audience) -> dict[str, Verb]:
-    """The fields of the own form for one audience: rules are by audience id or for all (`*`)."""
+def own_fields(rule: Mapping[str, Any], audience: Audience) -> dict[str, Verb]:
+    """The fields of the own form for one audience: rules are by audience id or for all (`*`). None below the floor."""
     out: dict[str, Verb] = {}
-    for name, by in own.items():
+    if rule["floor"] is not None and audience.rank < LEVELS.index(rule["floor"]):
+        return out
+    for name, by in rule["own"].items():
         verb = by.get(audience.id, by.get("*"))
         if verb is not None:
             out[name] = verb

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from layers.audience import MARKINGS
 from layers.layer import GRID_METRES
 from layers.policy import Place, Policy, ReleasedLayer, Tier, Verb
 
-_ADMIN = {0: "country", 1: "admin 1 area", 2: "admin 2 area", 3: "admin 3 area"}
+ADMIN = ("country", "admin 1 area", "admin 2 area", "admin 3 area")
+"""What administrative units are called, unless the rule file's mission says `admin_names`."""
 
 
-def place_words(place: Place) -> str:
+def place_words(place: Place, names: Sequence[str] = ADMIN) -> str:
     size = GRID_METRES // 1000
     if place.kind == "exact":
         words = "at its place"
@@ -20,14 +22,14 @@ def place_words(place: Place) -> str:
     elif place.kind == "cell":
         words = f"somewhere in a {size * 2**place.level} km cell"
     elif place.kind == "admin":
-        words = f"somewhere in the {_ADMIN[place.level]}"
+        words = f"somewhere in the {names[place.level]}"
     else:
         words = (
             f"somewhere in the smallest cell with at least {place.settlements} settlements and "
             f"{place.people:,} people (at most {size * 2**place.max_level} km wide)"
         )
         for level in place.otherwise:
-            words += f", else the {_ADMIN[level]}"
+            words += f", else the {names[level]}"
     if place.exact_if:
         words += f", exact where the partner consented ({place.exact_if})"
     return words
@@ -77,9 +79,11 @@ def sentences(released: ReleasedLayer, policy: Policy) -> tuple[str, ...]:
         label = released.audience.marking
         out.append(f"Records marked up to {label} are shown in full, at once.")
     for tier in released.tiers:
-        where = place_words(tier.place)
+        where = place_words(tier.place, policy.mission.get("admin_names", ADMIN))
         when = f", {time_words(tier.time)}" if released.layer.time else ""
-        words = f"Otherwise {_records(tier)} are shown {where}{when}{delay_words(tier.delay)}."
+        records = _records(tier)
+        first = f"Otherwise {records}" if out else records[0].upper() + records[1:]
+        words = f"{first} are shown {where}{when}{delay_words(tier.delay)}."
         if tier.delay:
             days = policy.batch.every(released.audience.id)
             every = "every day" if days == 1 else f"every {days} days"
