@@ -18,10 +18,12 @@ Key = tuple[str, str, bytes, bool]
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     layers: tuple[str, ...]
     stamp: tuple[int, ...]
+    seen: Mapping[str, int]
+    """The versions with which the stamp was last compared: the same object need not be compared again."""
     etag: bytes
     headers: RawHeaders
     body: bytes
@@ -49,6 +51,9 @@ class Versions:
             if found is None:
                 asked = time.monotonic()
                 found = await reader.versions()
+                known = self._known.get(audience)
+                if known is not None and known[1] == found:
+                    found = known[1]
                 self._known[audience] = (asked, found)
             return found
 
@@ -69,9 +74,11 @@ class TileCache:
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if entry.stamp != stamp(entry.layers, versions):
-            self._drop(key)
-            return None
+        if entry.seen is not versions:
+            if entry.stamp != stamp(entry.layers, versions):
+                self._drop(key)
+                return None
+            entry.seen = versions
         self._entries.move_to_end(key)
         return entry
 
