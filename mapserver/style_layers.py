@@ -126,12 +126,19 @@ class Builder:
 
     def _areas(self) -> None:
         name, colour = f"{self.layer.id}_areas", self.style.colour
-        self._add("areas", "fill", name, paint={"fill-pattern": hatch(colour), "fill-opacity": 0.55})
+        # The wider an area, the less it says and the fainter it is drawn: a whole country must not cover its districts.
+        faint = ["interpolate", ["linear"], ["get", "km"], 10, 0.7, 40, 0.5, 160, 0.22, 400, 0.1, 700, 0.03]
+        self._add("areas", "fill", name, paint={"fill-pattern": hatch(colour), "fill-opacity": faint})
         self._add(
             "area-lines",
             "line",
             name,
-            paint={"line-color": colour, "line-width": 1.2, "line-opacity": 0.8, "line-dasharray": [3, 2]},
+            paint={
+                "line-color": colour,
+                "line-width": 1.2,
+                "line-opacity": ["interpolate", ["linear"], ["get", "km"], 40, 0.85, 400, 0.4],
+                "line-dasharray": [3, 2],
+            },
         )
 
     def _clusters(self) -> None:
