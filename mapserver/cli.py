@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -110,6 +111,9 @@ def main() -> None:
             console.complain(RuntimeError(text.rstrip(".?") + hint))
     except typer.Abort:
         typer.echo("parallax: nothing was done", err=True)
+        status = console.FAILURE
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = console.FAILURE
     except console.USAGE_ERRORS as error:
         console.complain(error)

@@ -45,6 +45,7 @@ FAILURES = (
     ServeError,
     VaultError,
     psycopg.Error,
+    OSError,
 )
 """Errors whose message is written for the person at the terminal."""
 
@@ -57,7 +58,11 @@ def say(text: str = "") -> None:
 
 def complain(error: BaseException) -> None:
     """The error on the standard error, one line a problem."""
-    for line in str(error).splitlines() or [type(error).__name__]:
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower()
+        text += "; look at its owner and at the free space, or choose another folder with PARALLAX_HOME"
+    for line in text.splitlines() or [type(error).__name__]:
         if line.strip():
             typer.echo(f"parallax: {line.strip()}", err=True)
 

@@ -142,6 +142,24 @@ def test_a_failure_is_one_line_and_status_1(
     assert re.search(message, failed.err)
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PARALLAX_HOME", str(tmp_path / "file" / "home"))
+    failed = run("db", "start")
+    assert (failed.status, failed.err.count("\n")) == (1, 1)
+    assert "not a directory" in failed.err
+
+
+def test_a_reader_of_a_pipe_may_leave_early() -> None:
+    shown = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m mapserver.cli policy show | head -n 1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stderr == ""
+
+
 def test_the_rules_are_checked_and_shown(run: Run) -> None:
     checked = run("policy", "check")
     assert (checked.status, checked.err) == (0, "")
