@@ -90,11 +90,14 @@ class _Front:
 
     def __init__(self, app: FastAPI, https: bool) -> None:
         self.app = app
+        self.https = https
         documents, data = security.headers(https)
         self.headers = delivery.Headers(data, documents)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if self.https:
+                scope["scheme"] = "https"
             await delivery.deliver(self.app, scope, receive, send, self.headers, MAX_BODY, SLOW)
         elif scope["type"] == "lifespan":
             await self.app(scope, receive, send)

@@ -39,6 +39,8 @@ class Front:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        if self.held.settings.https:
+            scope["scheme"] = "https"  # what people see, whatever the proxy in front says
         method = scope["method"]
         head = method == "HEAD"
         headers = self.headers

@@ -25,6 +25,7 @@ Name = Literal["reader", "desk", "publisher"]
 NAMES: tuple[Name, ...] = get_args(Name)
 APPLICATIONS = {"reader": "mapserver.app:create_app", "desk": "mapserver.desk:create_app"}
 HEALTH = {"reader": "/health", "desk": "/desk/health"}
+PROTOCOL = "mapserver.protocol:LimitedProtocol"
 KEEP_ALIVE_SECONDS = 30
 GRACE_SECONDS = 5
 """Requests under way get so long to finish when the process is told to stop."""
@@ -117,6 +118,7 @@ def _listen(settings: Settings, name: Name, listening: socket.socket) -> None:
     config = uvicorn.Config(
         APPLICATIONS[name],
         factory=True,
+        http=PROTOCOL,
         workers=settings.workers if name == "reader" else 1,
         log_config=log_config(settings.log_level),
         # addresses of requests hold what people search for

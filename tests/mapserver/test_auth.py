@@ -140,6 +140,19 @@ def test_the_own_page_may(client: httpx.Client, served: Reader) -> None:
     )
 
 
+def test_behind_a_proxy_with_https(server: Callable[..., Reader], served: Reader, database: Database) -> None:
+    reader = server(database, https=True)
+    host = reader.url.removeprefix("http://")
+    headers = {**HEADERS, "Origin": f"https://{host}"}
+    with httpx.Client(base_url=reader.url) as one:
+        answer = one.post("/api/session", json={"name": "officer", "password": PASSWORD}, headers=headers)
+        assert answer.status_code == 200
+        assert "secure" in answer.headers["set-cookie"].lower()
+        assert "max-age" in answer.headers["strict-transport-security"]
+        page = one.get("/public/").json()
+    assert all(link["href"].startswith(f"https://{host}/") for link in page["links"])
+
+
 def test_too_many_attempts_of_one_name(client: httpx.Client) -> None:
     for _ in range(FAILURES_BY_NAME):
         assert attempt(client, "officer", "wrong").status_code == 401
