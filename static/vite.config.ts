@@ -1,9 +1,9 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { readFileSync } from 'node:fs';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
-/** Puts a `.br` and a `.gz` beside every text asset, so that the server can send the small form without work. */
+/** Puts a Brotli form beside every large text asset: a sixth smaller than gzip, which the server makes itself. */
 function precompress(): Plugin {
   return {
     name: 'precompress',
@@ -17,7 +17,6 @@ function precompress(): Plugin {
           if (source.length < 1024) continue;
           const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: source.length };
           this.emitFile({ type: 'asset', fileName: `${name}.br`, source: brotliCompressSync(source, { params }) });
-          this.emitFile({ type: 'asset', fileName: `${name}.gz`, source: gzipSync(source, { level: 9 }) });
         }
       },
     },
@@ -44,6 +43,8 @@ function preload(): Plugin {
           ...pick(/noto-sans-latin-(400|600)-normal[^/]*\.woff2$/).map((n) =>
             link(n, { rel: 'preload', as: 'font', type: 'font/woff2', crossorigin: '' }),
           ),
+          // last: the worker is needed when the rest has run
+          ...pick(/maplibre-gl-worker[^/]*\.js$/).map((n) => link(n, { rel: 'modulepreload', as: 'worker' })),
         ];
       },
     },

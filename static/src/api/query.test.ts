@@ -12,6 +12,8 @@ describe('the same filters go to tiles and records', () => {
     expect(
       recordAddress('/public/items', { bbox: [1, 2, 3, 4], time, sort: { field: 'time_from', descending: true }, limit: 50 }),
     ).toBe('/public/items?datetime=2014-01-01T00%3A00%3A00Z%2F..&bbox=1.000000,2.000000,3.000000,4.000000&sortby=-time_from&limit=50'));
+  it('and a count asks for little', () =>
+    expect(recordAddress('/x', { limit: 1, only: 'place_precision' })).toBe('/x?properties=place_precision&limit=1'));
   it('nothing chosen, nothing said', () => expect(recordAddress('/x', {})).toBe('/x'));
 });
 

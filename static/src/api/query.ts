@@ -23,7 +23,12 @@ export interface RecordQuery {
   area?: string | null;
   sort?: Sorting | null;
   limit?: number;
+  /** The one property wanted. */
+  only?: string;
 }
+
+/** Records with a point of their own: what a click on a point can mean. */
+export const ON_POINTS: Chosen = { place_precision: ['exact', 'near'] };
 
 export function datetimeParameter(time: TimeWindow | null | undefined): string | null {
   if (!time || (!time.from && !time.to)) return null;
@@ -56,6 +61,7 @@ export function recordAddress(base: string, query: RecordQuery): string {
   if (query.bbox) parts.push(`bbox=${query.bbox.map((n) => n.toFixed(6)).join(',')}`);
   if (query.area) parts.push(`area=${encodeURIComponent(query.area)}`);
   if (query.sort) parts.push(`sortby=${query.sort.descending ? '-' : '%2B'}${encodeURIComponent(query.sort.field)}`);
+  if (query.only) parts.push(`properties=${encodeURIComponent(query.only)}`);
   if (query.limit) parts.push(`limit=${query.limit}`);
   return join(base, parts);
 }

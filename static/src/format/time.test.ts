@@ -14,6 +14,8 @@ describe('dates are said as precisely as they are known', () => {
   it('a day', () => expect(words('2014-03-03T00:00:00Z', '2014-03-04T00:00:00Z', 'day')).toBe('3 March 2014'));
   it('some days', () => expect(words('2014-03-03T00:00:00Z', '2014-03-06T00:00:00Z', 'day')).toMatch(/^3\s?–\s?5 March 2014$/));
   it('a week', () => expect(words('2014-03-03T00:00:00Z', '2014-03-10T00:00:00Z', 'week')).toBe('Week of 3 March 2014 (ISO week 10)'));
+  it('days of which only the week is known', () =>
+    expect(words('2022-12-11T00:00:00Z', '2022-12-13T00:00:00Z', 'week')).toMatch(/^About 11\s?–\s?12 December 2022 \(known to the week\)$/));
   it('a month', () => expect(words('2014-03-01T00:00:00Z', '2014-04-01T00:00:00Z', 'month')).toBe('March 2014 (month only)'));
   it('longer', () =>
     expect(words('2014-03-03T00:00:00Z', '2014-06-05T00:00:00Z', 'longer')).toBe('Some time between 3 March 2014 and 4 June 2014'));

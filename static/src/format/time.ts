@@ -47,8 +47,12 @@ export function timeWords(
         from: formatter(locale, CLOCK).format(start),
         to: formatter(locale, CLOCK).format(to ? new Date(to) : start),
       });
-    case 'week':
+    case 'week': {
+      // a release by week spans one; a source that knows the week may still name days
+      const whole = end.getTime() - start.getTime() > 6 * DAY;
+      if (!whole) return t('time.week.about', { dates: full.formatRange(start, end) });
       return t('time.week', { date: full.format(start), week: isoWeek(start).week });
+    }
     case 'month': {
       const month = formatter(locale, MONTH);
       return t('time.month', { month: month.formatRange(start, end) });

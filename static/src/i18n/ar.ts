@@ -192,6 +192,7 @@ export const ar: Texts = {
   'time.presets': 'الفترة',
   'time.to': 'إلى',
   'time.week': 'أسبوع {date} (الأسبوع {week} حسب ISO)',
+  'time.week.about': 'نحو {dates} (بدقة أسبوع)',
   'time.year': 'سنة',
   'tip.cluster': '{layer}: {n}',
   'tip.cluster.note': 'انقر للتكبير',

@@ -162,6 +162,7 @@ export const en = {
   'time.presets': 'Time window',
   'time.to': 'To',
   'time.week': 'Week of {date} (ISO week {week})',
+  'time.week.about': 'About {dates} (known to the week)',
   'time.year': 'Year',
   'tip.cluster': '{layer}: {n}',
   'tip.cluster.note': 'Click to zoom in',

@@ -164,6 +164,7 @@ export const fr: Texts = {
   'time.presets': 'Période',
   'time.to': 'Au',
   'time.week': 'Semaine du {date} (semaine ISO {week})',
+  'time.week.about': 'Vers le {dates} (à la semaine près)',
   'time.year': 'Année',
   'tip.cluster': '{layer} : {n}',
   'tip.cluster.note': 'Cliquer pour zoomer',

@@ -1,6 +1,9 @@
 /** The address of the page and the state of the page, each made from the other. */
+import { readAhead } from '../api/client';
 import { arrangement } from './arrangement.svelte';
 import { filters } from './filters.svelte';
+import { manifestAddress, styleAddress } from './picture.svelte';
+import { prefs } from './prefs.svelte';
 import { formatLink, parseLink } from './link';
 import { searching } from './searching.svelte';
 import { session } from './session.svelte';
@@ -34,6 +37,13 @@ export async function applyLink(hash: string): Promise<void> {
   if (link.camera) {
     if (session.started) view.target = { lon: link.camera.lon, lat: link.camera.lat, zoom: link.camera.zoom };
     else view.camera = link.camera;
+  }
+  if (!session.started) {
+    // most likely the answer will be needed: ask for it while the server says who is here
+    const audience = link.audience ?? 'public';
+    readAhead(manifestAddress(audience, prefs.language));
+    readAhead(styleAddress(audience, prefs.language, prefs.dark));
+    void import('../map/create');
   }
   try {
     await session.start(link.audience, link.second);

@@ -10,6 +10,11 @@ interface Extent {
   extent?: { temporal?: { interval?: [string | null, string | null][] } };
 }
 
+export const manifestAddress = (audience: string, language: Language) => `/${audience}/manifest?lang=${language}`;
+
+export const styleAddress = (audience: string, language: Language, dark: boolean) =>
+  `/${audience}/style.json?theme=${dark ? 'dark' : 'light'}&lang=${language}`;
+
 /** Codes come in the language asked for; titles and field names are declared in English only. */
 function translated(layer: LayerEntry): LayerEntry {
   const fields = layer.fields.map((field) => ({ ...field, label: named(field.label) }));
@@ -45,7 +50,7 @@ export class Picture {
   async load(language: Language): Promise<void> {
     this.trouble = null;
     try {
-      const manifest = await read<Manifest>(`/${this.audience.id}/manifest?lang=${language}`, this.#stop.signal);
+      const manifest = await read<Manifest>(manifestAddress(this.audience.id, language), this.#stop.signal);
       this.manifest = { ...manifest, layers: manifest.layers.map(translated) };
     } catch (error) {
       if (this.#stop.signal.aborted) return;

@@ -4,6 +4,8 @@ class Screen {
   /** Narrow: the map comes first, everything else in a sheet. */
   phone = $state(false);
   stillness = $state(false);
+  /** Are the notes about the map open? */
+  notes = $state(false);
   /** The last thing worth saying aloud. */
   said = $state('');
 
