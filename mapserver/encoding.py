@@ -15,9 +15,17 @@ def etag(data: bytes) -> str:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
+    return _accepts(accept_encoding, ("gzip", "*"))
+
+
+def accepts_brotli(accept_encoding: str) -> bool:
+    return _accepts(accept_encoding, ("br",))
+
+
+def _accepts(accept_encoding: str, names: tuple[str, ...]) -> bool:
     for part in accept_encoding.lower().split(","):
         name, _, quality = part.strip().partition(";")
-        if name.strip() in ("gzip", "*"):
+        if name.strip() in names:
             return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
 
