@@ -107,13 +107,14 @@ def table(policy: Policy) -> list[tuple[str, list[str], list[list[str]]]]:
     """Who sees what: per layer (title, header, rows); a column per audience, rows for place, time, delay, fields."""
     out = []
     audiences = list(policy.audiences)
+    names = policy.mission.get("admin_names", ADMIN)
     for layer_id, rule in policy.rules.items():
         views = {a: policy.released(a).get(layer_id) for a in audiences}
         layer = next((v.layer for v in views.values() if v), None)
         if layer is None:
             continue
         aspects = ("own records", "others", "place", "time", "delay")
-        rows = [[aspect, *(_aspect(views[a], aspect) for a in audiences)] for aspect in aspects]
+        rows = [[aspect, *(_aspect(views[a], aspect, names) for a in audiences)] for aspect in aspects]
         for field in layer.fields:
             cells = []
             for a in audiences:
@@ -136,19 +137,19 @@ def table(policy: Policy) -> list[tuple[str, list[str], list[list[str]]]]:
     return out
 
 
-def _aspect(view: ReleasedLayer | None, aspect: str) -> str:
+def _aspect(view: ReleasedLayer | None, aspect: str, names: Sequence[str]) -> str:
     if view is None:
         return "-"
     if aspect == "own records":
         return f"up to {view.audience.marking}" if view.own else "-"
-    return "; ".join(_tier_aspect(view, tier, aspect) for tier in view.tiers) or "-"
+    return "; ".join(_tier_aspect(view, tier, aspect, names) for tier in view.tiers) or "-"
 
 
-def _tier_aspect(view: ReleasedLayer, tier: Tier, aspect: str) -> str:
+def _tier_aspect(view: ReleasedLayer, tier: Tier, aspect: str, names: Sequence[str]) -> str:
     if aspect == "others":
         return _records(tier)
     if aspect == "place":
-        return place_words(tier.place)
+        return place_words(tier.place, names)
     if aspect == "time":
         return time_words(tier.time) if view.layer.time else ""
     return delay_words(tier.delay).strip(", ") or "none"
