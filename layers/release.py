@@ -93,7 +93,8 @@ def sync_sql(
         gone = f"DELETE FROM {relation(released)} t USING {source} c WHERE t.fid = {key} AND t._stream = {stream}"
     return (
         f"WITH d AS MATERIALIZED ({derived}),\nup AS ({_apply(released)})\n"
-        f"{gone} AND NOT EXISTS (SELECT FROM d WHERE d.fid = t.fid)"
+        # NOT IN is looked up in a hash. The planner cannot tell how many rows d has, and would join it row by row.
+        f"{gone} AND t.fid NOT IN (SELECT d.fid FROM d)"
     )
 
 
