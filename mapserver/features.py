@@ -25,7 +25,7 @@ async def items(request: Request, query: Query) -> Response:
     question = where.build(query)
     web = respond.wants_html(request, query)
     # what the cursor continues: everything of the query but where the page starts, how long it is and how it looks
-    same = sorted(query.without("cursor", "limit", "f", "crs", "properties"))
+    same = sorted(query.without("cursor", "limit", "f", "crs", "properties", "skipGeometry"))
     bound = (here.audience.id, layer.id, orjson.dumps(same).decode())
     cursors = services(request).cursors
     after = cursors.open(query["cursor"], *bound) if query["cursor"] else None
@@ -50,7 +50,7 @@ async def items(request: Request, query: Query) -> Response:
         "type": "FeatureCollection",
         "numberMatched": matched,
         "numberReturned": len(page.features),
-        "features": [_feature(one, query["crs"], wanted) for one in page.features],
+        "features": [_feature(one, query["crs"], wanted, query["skipGeometry"]) for one in page.features],
         "links": respond.links(*links),
     }
     return await respond.json(
@@ -94,12 +94,12 @@ def _wanted(layer: ReleasedLayer, query: Query) -> frozenset[str] | None:
     return frozenset(query["properties"])
 
 
-def _feature(found: Feature, uri: str, wanted: frozenset[str] | None) -> dict[str, Any]:
+def _feature(found: Feature, uri: str, wanted: frozenset[str] | None, bare: bool = False) -> dict[str, Any]:
     properties: Mapping[str, Any] = found.properties
     if wanted is not None:
         properties = {name: value for name, value in properties.items() if name in wanted}
-    geometry: Any = orjson.Fragment(found.geometry)
-    if uri == crs.EPSG4326 and found.geometry != "null":
+    geometry: Any = None if bare else orjson.Fragment(found.geometry)
+    if uri == crs.EPSG4326 and not bare and found.geometry != "null":
         geometry = crs.swapped(orjson.loads(found.geometry))
     return {"type": "Feature", "id": found.fid, "geometry": geometry, "properties": properties}
 

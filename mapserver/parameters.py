@@ -259,6 +259,13 @@ PROPERTIES = Parameter(
     "properties", "Properties in the answer; all when left out.", names,
     {"type": "array", "items": {"type": "string"}}, explode=False,
 )  # fmt: skip
+SKIP_GEOMETRY = Parameter(
+    "skipGeometry",
+    "Leave the geometries out: a record that stands for an area is small without its outline.",
+    lambda text: one_of("true", "false")(text) == "true",
+    {"type": "boolean", "default": False},
+    default=False,
+)
 FILTER = Parameter("filter", "A filter in CQL2.", text)
 FILTER_LANG = Parameter(
     "filter-lang", "Language of filter.", one_of("cql2-text", "cql2-json"),

@@ -36,7 +36,7 @@ class Route:
 
 
 _ITEMS = (
-    *(p.F, p.LIMIT, p.BBOX, p.BBOX_CRS, p.CRS, p.DATETIME, p.CURSOR, p.SORTBY, p.PROPERTIES),
+    *(p.F, p.LIMIT, p.BBOX, p.BBOX_CRS, p.CRS, p.DATETIME, p.CURSOR, p.SORTBY, p.PROPERTIES, p.SKIP_GEOMETRY),
     *p.FILTERS,
 )
 _TILE = (p.formats("mvt"), p.DATETIME, *p.FILTERS)

@@ -185,6 +185,14 @@ def test_chosen_properties(officer: httpx.Client) -> None:
     assert all(set(f["properties"]) == {"category", "place_precision"} for f in body["features"])
 
 
+def test_records_without_their_outlines(client: httpx.Client) -> None:
+    path = "/public/collections/incidents/items"
+    whole, bare = client.get(path), client.get(path, params={"skipGeometry": "true"})
+    assert all(f["geometry"]["type"].endswith("Polygon") for f in whole.json()["features"])
+    assert bare.json()["features"] == [{**f, "geometry": None} for f in whole.json()["features"]]
+    assert client.get(path, params={"skipGeometry": "1"}).status_code == 400
+
+
 def test_one_record(officer: httpx.Client) -> None:
     first = get(officer)["features"][0]
     one = get(officer, f"{ITEMS}/{first['id']}")
