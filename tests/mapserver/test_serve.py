@@ -131,6 +131,14 @@ def served(home: Home) -> Home:
     return home
 
 
+@pytest.fixture
+def stopped(home: Home) -> Home:
+    """The server, stopped."""
+    if home.running and home.running.poll() is None:
+        home.stop()
+    return home
+
+
 def test_it_says_where_it_is_and_who_may_sign_in(served: Home) -> None:
     text = served.text()
     assert f"http://127.0.0.1:{served.port}/" in text
@@ -226,22 +234,18 @@ def test_the_publisher_is_well(served: Home) -> None:
     until(lambda: served.command("publisher", "--health").returncode == 0, "the health of the publisher")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_everything(served: Home, number: signal.Signals) -> None:
-    children = served.children()
-    assert set(children) == {"reader", "desk", "publisher"}
-    assert served.stop(number) == 0
-    assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
-    assert served.cluster().status().pid is None
-
-
-def test_a_second_start_changes_nothing(served: Home) -> None:
-    served.stop()
+def test_signals_stop_everything_and_a_second_start_changes_nothing(served: Home) -> None:
     secrets = served.folder / "home" / "secrets"
     before = {path: path.read_bytes() for path in secrets.rglob("*.json")}
-    served.start()
-    assert {path: path.read_bytes() for path in secrets.rglob("*.json")} == before
-    assert "loading" not in served.text()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        children = served.children()
+        assert set(children) == {"reader", "desk", "publisher"}
+        assert served.stop(number) == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
+        assert served.cluster().status().pid is None
+        served.start()
+        assert "loading" not in served.text()
+        assert {path: path.read_bytes() for path in secrets.rglob("*.json")} == before
 
 
 def test_after_a_kill_the_children_die_and_the_next_start_takes_over(served: Home) -> None:
@@ -252,8 +256,6 @@ def test_after_a_kill_the_children_die_and_the_next_start_takes_over(served: Hom
     served.start()
     assert served.cluster().status().pid == cluster
     assert served.get("/health").status_code == 200
-    assert served.stop() == 0
-    assert served.cluster().status().pid is None
 
 
 def test_a_kill_of_all_leaves_a_cluster_that_recovers(served: Home) -> None:
@@ -264,25 +266,25 @@ def test_a_kill_of_all_leaves_a_cluster_that_recovers(served: Home) -> None:
     until(lambda: served.cluster().status().pid is None, "the end of the cluster")
     served.start()
     assert served.get("/public/collections/facilities/items?limit=1").json()["numberMatched"] > 1000
+    assert served.stop() == 0
+    assert served.cluster().status().pid is None
 
 
-def test_reset_needs_a_terminal_or_yes(served: Home) -> None:
-    served.stop()
-    refused = served.command("serve", "--reset")
+def test_reset_needs_a_terminal_or_yes(stopped: Home) -> None:
+    refused = stopped.command("serve", "--reset")
     assert (refused.returncode, refused.stderr) == (
         1,
         "parallax: there is no terminal to ask on; give --yes if you mean it\n",
     )
-    assert (served.folder / "home" / "cluster").exists()
+    assert (stopped.folder / "home" / "cluster").exists()
 
 
-def test_reset_asks_on_a_terminal(served: Home) -> None:
-    served.stop()
+def test_reset_asks_on_a_terminal(stopped: Home) -> None:
     controller, terminal = pty.openpty()
     try:
         asked = subprocess.Popen(
             [sys.executable, "-m", "mapserver.cli", "serve", "--reset"],
-            env=served.environment(),
+            env=stopped.environment(),
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
@@ -296,13 +298,12 @@ def test_reset_asks_on_a_terminal(served: Home) -> None:
         os.close(controller)
         os.close(terminal)
     assert b"Remove all data, passwords and accounts" in text
-    assert (served.folder / "home" / "cluster").exists()
+    assert (stopped.folder / "home" / "cluster").exists()
 
 
-def test_reset_starts_afresh(served: Home) -> None:
-    before = json.loads((served.folder / "home" / "secrets" / "demo-accounts.json").read_text())
-    served.stop()
-    served.start("--reset", "--yes")
-    assert "loading the demo mission" in served.text()
-    after = json.loads((served.folder / "home" / "secrets" / "demo-accounts.json").read_text())
-    assert after["admin"] != before["admin"]
+def test_reset_starts_afresh(stopped: Home) -> None:
+    accounts = stopped.folder / "home" / "secrets" / "demo-accounts.json"
+    before = json.loads(accounts.read_text())
+    stopped.start("--reset", "--yes")
+    assert "loading the demo mission" in stopped.text()
+    assert json.loads(accounts.read_text())["admin"] != before["admin"]
