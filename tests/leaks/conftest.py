@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,8 +12,11 @@ from psycopg import sql
 from layers import release
 from layers.policy import Policy
 from layers.vault import Vault
-from mapserver import accounts
-from tests.leaks import plants
+from mapserver import accounts, desk
+from mapserver.app import create_app
+from tests.leaks import plants, routes
+from tests.leaks.replay import Answer, Ask, replay
+from tests.leaks.scene import Scene, set_scene
 from tests.world import Database, Server
 
 PASSWORD = "seventeen quiet rivers"
@@ -32,6 +34,12 @@ class Keys:
 def planted(demo_template: Database, clone: Callable[[str], Database], policy: Policy) -> Database:
     """A template: never connected to once it is filled."""
     own = clone(demo_template.name)
+    with psycopg.connect(own.owner_dsn) as conn:
+        # a third of the real records tells as much as all of them
+        for table, rest in (("incidents", 3), ("facilities", 4), ("boundaries", 4)):
+            conn.execute(f"DELETE FROM vault.{table} WHERE hashtext(source_id) % {rest} <> 0".encode())
+        conn.execute("DELETE FROM vault.areas WHERE kind = 'admin3'")
+        conn.execute("DELETE FROM vault.history")
     with Vault(own.desk_dsn) as vault:
         plants.plant(vault)
     with psycopg.connect(own.owner_dsn) as conn:
@@ -39,6 +47,8 @@ def planted(demo_template: Database, clone: Callable[[str], Database], policy: P
         slots = conn.execute("SELECT audience, slot FROM vault.batches ORDER BY audience").fetchall()
     for audience, slot in slots:
         release.run_batch(own.publisher_dsn, policy, slot, audience)
+    with psycopg.connect(own.owner_dsn, autocommit=True) as conn:
+        conn.execute("VACUUM FULL ANALYZE")
     return own
 
 
@@ -73,6 +83,40 @@ def world(grow: Callable[[], Database], drop: Callable[[Database], None]) -> Ite
     drop(own)
 
 
+@dataclass(frozen=True)
+class Record:
+    """The questions of one audience and the answers of the world as it is."""
+
+    scene: Scene
+    asks: list[Ask]
+    answers: list[list[Answer]]
+
+
 @pytest.fixture(scope="session")
-def today() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
+def ask_world(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Database, list[Ask]], list[list[Answer]]]:
+    """Put questions to the reader and the desk over a world."""
+
+    def ask(world: Database, asks: list[Ask]) -> list[list[Answer]]:
+        home = tmp_path_factory.mktemp("home")
+        settings = world.settings(home)
+        writing = world.settings(home, desk_dsn=world.desk_dsn)
+        return replay({"reader": lambda: create_app(settings), "desk": lambda: desk.create_app(writing)}, asks)
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def record(
+    world: Database, policy: Policy, keys: Keys, ask_world: Callable[[Database, list[Ask]], list[list[Answer]]]
+) -> Callable[[str], Record]:
+    """What the world as it is answers to an audience; asked once a session."""
+    kept: dict[str, Record] = {}
+
+    def of(audience: str) -> Record:
+        if audience not in kept:
+            scene = set_scene(world, policy, audience)
+            asks = routes.questions(scene, keys.readers[audience], keys.editor)
+            kept[audience] = Record(scene, asks, ask_world(world, asks))
+        return kept[audience]
+
+    return of

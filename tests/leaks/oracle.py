@@ -42,7 +42,7 @@ class Facts:
         """From the frozen files, and from a world's consents, partners and clock (owner connection)."""
         reference = Reference(folder(policy))
         (place,) = honest_rules(policy).values()
-        slots = dict(conn.execute("SELECT audience, slot FROM vault.batches").fetchall())
+        slots: dict[str, dt.datetime] = dict(conn.execute("SELECT audience, slot FROM vault.batches").fetchall())
         (clock,) = conn.execute("SELECT slot FROM vault.clock").fetchone() or ()
         found = cls(
             country=next(f"admin0.{a['code']}" for a in reference.admin if a["kind"] == "admin0"),
@@ -63,7 +63,7 @@ class Facts:
         self.codes = {row["id"]: row["code"] for row in rows(conn, "partners")}
 
     def scope(self, partner: str | None, aspect: str, slot: dt.datetime) -> int:
-        """The widest consent of a partner for an aspect that holds on the slot's day: 0 none, 1 mission, 2 UN, 3 public."""
+        """The widest consent of a partner for an aspect, on the slot's day: 0 none, 1 mission, 2 UN, 3 public."""
         widest = 0
         for one in self.consents.get(partner or "", ()):
             holds = (
@@ -137,7 +137,9 @@ def _moment(value: dt.date, last: bool = False) -> dt.datetime:
     return dt.datetime.combine(value + dt.timedelta(days=int(last)), dt.time(), dt.UTC)
 
 
-def _form(view: ReleasedLayer, row: Row, facts: Facts, tier: Tier | None, verbs: Mapping[str, Verb]) -> Any:
+def _form(
+    view: ReleasedLayer, row: Row, facts: Facts, tier: Tier | None, verbs: Mapping[str, Verb]
+) -> dict[str, Any] | None:
     slot = facts.slots[view.audience.id] if tier and tier.delay else facts.clock
     out = _place(view, row, facts, tier, slot)
     if out["geom"] is None and out["area"] is None and out["place_precision"] is None:
@@ -195,6 +197,7 @@ def _place(view: ReleasedLayer, row: Row, facts: Facts, tier: Tier | None, slot:
     if exact and known in ("exact", "near"):
         return {"geom": row["geom"], "area": None, "place_precision": known}
     area = None if place.kind == "none" else _area(place, row, facts)
+    word: str | None
     if area is not None:
         word = "cell" if area.startswith("c") else area.split(".")[0].replace("admin0", "country")
     else:

@@ -75,7 +75,10 @@ def records(layer: Layer) -> Iterator[dict[str, Any]]:
         now = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
         for name in ("unclassified", "confidential", "strict"):
             for days in (1, 20):
-                when = {"occurred_from": now - dt.timedelta(days=days), "occurred_to": now - dt.timedelta(days=days - 1)}
+                when = {
+                    "occurred_from": now - dt.timedelta(days=days),
+                    "occurred_to": now - dt.timedelta(days=days - 1),
+                }
                 yield _record(layer, f"{name} {days} days ago", level=name, publish=["public"], **when)
     if any(d.table == "consents" for d in layer.depends):
         for state in CONSENTS:
@@ -120,9 +123,7 @@ def _record(layer: Layer, name: str, **given: Any) -> dict[str, Any]:
 
 def words(record: dict[str, Any]) -> dict[str, str]:
     """The canary words of a record by column."""
-    return {
-        name: value for name, value in record.items() if isinstance(value, str) and value.lower().startswith("zq")
-    }
+    return {name: value for name, value in record.items() if isinstance(value, str) and value.lower().startswith("zq")}
 
 
 def plant(vault: Vault) -> None:

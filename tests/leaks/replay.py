@@ -111,7 +111,7 @@ async def running(app: ASGIApp) -> Any:
     inbox: asyncio.Queue[Message] = asyncio.Queue()
     outbox: asyncio.Queue[Message] = asyncio.Queue()
     scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-    task = asyncio.create_task(app(scope, inbox.get, outbox.put))  # type: ignore[arg-type]
+    task = asyncio.ensure_future(app(scope, inbox.get, outbox.put))
     await inbox.put({"type": "lifespan.startup"})
     started = await outbox.get()
     assert started["type"] == "lifespan.startup.complete", started
@@ -123,7 +123,7 @@ async def running(app: ASGIApp) -> Any:
         await task
 
 
-def replay(make: dict[str, Callable[[], ASGIApp]], asks: Sequence[Ask]) -> list[list[Answer]]:
+def replay(make: dict[str, Callable[[], ASGIApp]], asks: Sequence[Ask], at_once: int = AT_ONCE) -> list[list[Answer]]:
     """Start the applications that the asks name, ask everything, stop them."""
 
     async def all_of_them() -> list[list[Answer]]:
@@ -137,7 +137,7 @@ def replay(make: dict[str, Callable[[], ASGIApp]], asks: Sequence[Ask]) -> list[
                 for number in numbers:
                     places[number] = await answers_to(apps[asks[number].app], asks[number])
 
-            await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+            await asyncio.gather(*(work() for _ in range(at_once)))
             return places
 
     return asyncio.run(all_of_them())

@@ -63,7 +63,7 @@ def items(scene: Scene) -> Iterator[Ask]:
         if part.view is None:
             continue
         yield Ask(to(url, limit="1000"), pages=20)
-        yield Ask(to(url, limit="300", crs=CRS[0]), pages=20)
+        yield Ask(to(url, limit="40", crs=CRS[0]), pages=2)
         yield from (Ask(to(url, limit=limit)) for limit in ("1", "0", "-1", "x"))
         yield Ask(to(url, limit="1000", skipGeometry="true"))
         yield from (Ask(to(url, limit="3", crs=crs)) for crs in CRS)
@@ -88,7 +88,14 @@ def _boxes(url: str, part: Part) -> Iterator[Ask]:
 
 def _where(url: str, scene: Scene, part: Part, **more: str) -> Iterator[Ask]:
     """Times, areas and filters, as records and tiles take them."""
-    times = ["2019-03-01", "2019-03-13T07:43:11Z", "2015-01-01/2018-12-31", "../2001-01-01", "2022-12-01/..", "nonsense"]
+    times = [
+        "2019-03-01",
+        "2019-03-13T07:43:11Z",
+        "2015-01-01/2018-12-31",
+        "../2001-01-01",
+        "2022-12-01/..",
+        "nonsense",
+    ]
     for when in (*times, *part.days):
         yield Ask(to(url, datetime=when, **more))
     for area in (*scene.areas, "admin1.CF11", "admin0.CF", NONSENSE):
@@ -210,7 +217,20 @@ def _malformed(url: str) -> Iterator[Ask]:
 def search(scene: Scene) -> Iterator[Ask]:
     url = f"{scene.root}/search"
     coordinates = [f"{lat:.5f}, {lon:.5f}" for _, (lon, lat) in scene.with_place()][:3]
-    common = ["Bangui", "bang", "a", "Bria", "%", "_", "'; DROP", "33N YD 12345 12345", "4.36, 18.55", "", " ", "x" * 300]
+    common = [
+        "Bangui",
+        "bang",
+        "a",
+        "Bria",
+        "%",
+        "_",
+        "'; DROP",
+        "33N YD 12345 12345",
+        "4.36, 18.55",
+        "",
+        " ",
+        "x" * 300,
+    ]
     for text in (*scene.words, *(w[:5] for w in scene.words), *coordinates, *common):
         yield Ask(to(url, q=text))
     yield Ask(to(url, q="Bangui", limit="1"), again=True)

@@ -45,7 +45,7 @@ class Part:
     places: tuple[tuple[float, float], ...]
     days: tuple[str, ...]
     sources: tuple[str, ...]
-    """Source ids of hidden records."""
+    """Source ids of hidden and of coarse records that an editor of the class `unclassified` cannot reach."""
 
     @property
     def released(self) -> tuple[str, ...]:
@@ -100,9 +100,7 @@ def set_scene(world: Database, policy: Policy, audience: str) -> Scene:
     return Scene(audience, policy, parts, areas)
 
 
-def _part(
-    conn: psycopg.Connection, policy: Policy, facts: Facts, layer: Layer, family: str, audience: str
-) -> Part:
+def _part(conn: psycopg.Connection, policy: Policy, facts: Facts, layer: Layer, family: str, audience: str) -> Part:
     view = policy.released(audience).get(layer.id)
     records = rows(conn, layer.table)
     gone, blurred, seen = [], [], []
@@ -118,6 +116,8 @@ def _part(
     gone.sort(key=lambda r: (r["source_system"] != plants.SYSTEM, str(r["id"])))
     blurred.sort(key=lambda r: (r["source_system"] != plants.SYSTEM, str(r["id"])))
     hidden = [*gone[:3], *blurred[:2]]
+    editor = policy.audiences["unclassified"]
+    beyond = [row for row in hidden if not editor.dominates(row["level"], row["compartments"])]
     texts = [w for row in hidden for w in plants.words(dict(row)).values()][:6]
     texts += [str(row[n]) for row in gone[-2:] for n in ("place_name", "title", "name") if row.get(n)]
     others = sorted({a.family for a in policy.audiences.values()} - {family})
@@ -131,7 +131,7 @@ def _part(
         words=tuple(dict.fromkeys(texts)),
         places=tuple(place_of(row) for row in hidden[1:4] if row["geom"]),
         days=tuple(sorted(days))[:2],
-        sources=tuple(row["source_id"] for row in gone[:2]),
+        sources=tuple(row["source_id"] for row in beyond),
     )
 
 

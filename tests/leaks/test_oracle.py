@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -26,7 +28,9 @@ def test_every_released_row_is_what_the_rules_say(world: Database, policy: Polic
     with psycopg.connect(world.owner_dsn) as conn:
         for view in policy.released(audience).values():
             key = fid(view.audience.family, view.id, "v.id")
-            ids = dict(conn.execute(f"SELECT v.id, {key} FROM vault.{view.layer.table} v".encode()).fetchall())
+            ids: dict[uuid.UUID, int] = dict(
+                conn.execute(f"SELECT v.id, {key} FROM vault.{view.layer.table} v".encode()).fetchall()
+            )
             want = {
                 ids[row["id"]]: made
                 for row in rows(conn, view.layer.table)
@@ -37,7 +41,8 @@ def test_every_released_row_is_what_the_rules_say(world: Database, policy: Polic
             listed = ", ".join("ST_AsBinary(geom) AS geom" if n == "geom" else f'"{n}"' for n in names)
             with conn.cursor(row_factory=dict_row) as cursor:
                 have = {
-                    row.pop("fid"): row for row in cursor.execute(f"SELECT fid, {listed} FROM {relation(view)}".encode())
+                    row.pop("fid"): row
+                    for row in cursor.execute(f"SELECT fid, {listed} FROM {relation(view)}".encode())
                 }
             assert sorted(have) == sorted(want)
             linked: dict[object, object] = {}
