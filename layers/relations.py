@@ -125,8 +125,11 @@ def _maintenance(released: ReleasedLayer, tables: tuple[str, ...]) -> Iterator[s
         deltas = " UNION ALL ".join(f"SELECT area, {sign[t]} AS d FROM {t} WHERE area IS NOT NULL" for t in tables)
         yield f"""INSERT INTO {relation(released)}_area_counts AS c (area, n)
 SELECT area, sum(d) FROM ({deltas}) x GROUP BY area HAVING sum(d) <> 0 ORDER BY area
-ON CONFLICT (area) DO UPDATE SET n = c.n + excluded.n;
-DELETE FROM {relation(released)}_area_counts WHERE n = 0;"""
+ON CONFLICT (area) DO UPDATE SET n = c.n + excluded.n;"""
+        if "removed" in tables:
+            yield (
+                f"DELETE FROM {relation(released)}_area_counts WHERE n = 0 AND area IN (SELECT area FROM removed);"
+            )
     if released.clustered:
         deltas = " UNION ALL ".join(
             f"SELECT geom3857 AS g, {sign[t]} AS d FROM {t} WHERE geom3857 IS NOT NULL" for t in tables
@@ -134,8 +137,14 @@ DELETE FROM {relation(released)}_area_counts WHERE n = 0;"""
         yield f"""INSERT INTO {relation(released)}_clusters AS c (z, x, y, n, sx, sy)
 {clusters_sql(deltas)}
 HAVING (sum(n), sum(sx), sum(sy)) IS DISTINCT FROM (0, 0, 0) ORDER BY 1, 2, 3
-ON CONFLICT (z, x, y) DO UPDATE SET n = c.n + excluded.n, sx = c.sx + excluded.sx, sy = c.sy + excluded.sy;
-DELETE FROM {relation(released)}_clusters WHERE n = 0;"""
+ON CONFLICT (z, x, y) DO UPDATE SET n = c.n + excluded.n, sx = c.sx + excluded.sx, sy = c.sy + excluded.sy;"""
+        if "removed" in tables:
+            # Only where something left: looking through all clusters would cost more than the edit.
+            gone = "SELECT geom3857 AS g, 1 AS d FROM removed WHERE geom3857 IS NOT NULL"
+            yield (
+                f"DELETE FROM {relation(released)}_clusters c USING ({clusters_sql(gone)}) k"
+                " WHERE (c.z, c.x, c.y) = (k.z, k.x, k.y) AND c.n = 0;"
+            )
 
 
 def clusters_sql(points: str) -> str:

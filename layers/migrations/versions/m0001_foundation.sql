@@ -99,13 +99,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT ('x' || encode(substring(public.hmac(uuid_send(record), key, 'sha256') FROM 1 FOR 7), 'hex'))::bit(56)::bigint >> 3 $$;
 
 -- The same value has the same pseudonym within a family and field, and no other link.
+-- STABLE, as what it calls: then it is inlined into the derivation, and costs a third of a call.
 CREATE FUNCTION vault.pseudonym(field text, value text, key bytea) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT upper(left(field, 1)) || '-' || upper(substr(encode(public.hmac(convert_to(field || ':' || value, 'UTF8'), key, 'sha256'), 'hex'), 1, 8)) $$;
 
 -- Text in the form in which it is searched: lower case, without accents.
 CREATE FUNCTION vault.search_text(VARIADIC parts text[]) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT nullif(lower(public.unaccent('public.unaccent', array_to_string(parts, ' '))), '') $$;
 
 -- Earlier states are kept by statement, with the transition table of the change.
