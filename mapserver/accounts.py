@@ -15,9 +15,6 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import class_row
 
-from mapserver.auth import hash_password
-from mapserver.sessions import new_token
-
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1000
 _NAME = re.compile(r"^[a-z][a-z0-9._-]{0,62}$")
@@ -35,6 +32,12 @@ class Account:
     admin: bool
     disabled: bool
     created_at: dt.datetime
+
+
+def _hashed(password: str) -> str:
+    from mapserver.auth import hash_password  # brings the web framework, which most commands do without
+
+    return hash_password(password)
 
 
 def generate_password() -> str:
@@ -62,7 +65,7 @@ def add(
         made = connection.execute(
             "INSERT INTO auth.accounts (name, password_hash, audiences, editor, admin) VALUES (%s, %s, %s, %s, %s)"
             " ON CONFLICT (name) DO NOTHING",
-            [name, hash_password(password), list(audiences), editor, admin],
+            [name, _hashed(password), list(audiences), editor, admin],
         ).rowcount
     if not made:
         raise AccountError(f"there is an account {name!r} already; `parallax user password {name}` sets a new password")
@@ -91,13 +94,15 @@ def set_password(dsn: str, name: str, password: str) -> None:
     check_password(password, name)
     with psycopg.connect(dsn) as connection:
         statement = "UPDATE auth.accounts SET password_hash = %s WHERE name = %s"
-        if not connection.execute(statement, [hash_password(password), name]).rowcount:
+        if not connection.execute(statement, [_hashed(password), name]).rowcount:
             raise _unknown(name)
         _end_sessions(connection, name)
 
 
 def issue_token(dsn: str, name: str, audience: str, days: int, label: str = "") -> str:
     """A bearer token that works as one audience of the account for so many days. Shown this once."""
+    from mapserver.sessions import new_token
+
     token, digest = new_token()
     with psycopg.connect(dsn) as connection:
         found = connection.execute("SELECT id, audiences FROM auth.accounts WHERE name = %s", [name]).fetchone()

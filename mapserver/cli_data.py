@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ingest import pipeline
 from layers import monotone, sentences
 from layers import policy as policies
 from layers import release as releases
@@ -48,9 +47,11 @@ def ingest(
     console.existing(file)
     if layer not in all_layers():
         raise typer.BadParameter(f"there is no layer {layer!r}; there are {', '.join(all_layers())}")
+    from ingest import pipeline  # the decoders take a while to load: other commands start without them
+
     settings, policy = console.prepared()
 
-    def run(vault: Vault | None) -> pipeline.Report:
+    def run(vault: Vault | None) -> object:
         with console.bars() as bars:
 
             def progress(_: int, fraction: float | None) -> None:

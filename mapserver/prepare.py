@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psycopg
 
-from ingest import demo
 from layers import database as databases
 from layers import release
 from layers.policy import Policy
@@ -69,10 +68,11 @@ def database(settings: Settings, command: str) -> Iterator[str]:
                 cluster.stop()
 
 
-def migrate(settings: Settings, policy: Policy, say: Say) -> None:
+def migrate(settings: Settings, policy: Policy, say: Say, *, allow_finer: bool = False) -> None:
     """Make the database, and its roles, tables and releases, what the rule file declares. It must run already.
 
-    Passwords of the roles are made when there are none. Doing it again changes nothing.
+    Passwords of the roles are made when there are none. Doing it again changes nothing. Raises PolicyError for rules
+    that are finer than those in force, unless that is allowed.
     """
     equipped = credentials.equip(settings, "owner", policy, credentials.address_of(settings))
     assert equipped.owner_dsn
@@ -80,7 +80,7 @@ def migrate(settings: Settings, policy: Policy, say: Say) -> None:
     with contextlib.suppress(psycopg.OperationalError):
         create_database(equipped.owner_dsn)
     passwords = credentials.create(credentials.secrets_folder(settings), policy)
-    databases.migrate(equipped.owner_dsn, policy, passwords, say)
+    databases.migrate(equipped.owner_dsn, policy, passwords, say, allow_finer=allow_finer)
 
 
 def make_cluster(settings: Settings, cluster: Cluster, say: Say) -> None:
@@ -99,6 +99,8 @@ def load_demo(settings: Settings, policy: Policy, progress: Progress) -> None:
 
     A mission in the field waits for the next slot of its batch clock; a newcomer shall see every audience at once.
     """
+    from ingest import demo  # the decoders take a while to load: a second start does without them
+
     if settings.mode != "demo":
         raise SettingsError("the demo mission is loaded in demo mode only; it holds simulated records")
     address = credentials.address_of(settings)

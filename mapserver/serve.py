@@ -112,9 +112,14 @@ class Supervisor:
                 self._prepare()
                 children = self._children(sockets)
                 stack.callback(_stop, children)
-                for child in children:
+                # the publisher last: nobody waits for it, and starting takes its share of the processors
+                first = [child for child in children if child.name in sockets]
+                for child in first:
                     child.start()
-                self._wait_until_ready(children)
+                self._wait_until_ready(first)
+                for child in children:
+                    if child not in first:
+                        child.start()
                 ready(f"http://{_shown(self.settings.host)}:{self.settings.port}/")
                 self._watch(children)
             except Stop:
