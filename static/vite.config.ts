@@ -23,7 +23,7 @@ function precompress(): Plugin {
   };
 }
 
-/** Asks for the map library, its worker and the two text fonts at once: on a slow link each round trip is dear. */
+/** Asks for the map library and the two text fonts at once: on a slow link each round trip is dear. */
 function preload(): Plugin {
   return {
     name: 'preload',
@@ -43,8 +43,6 @@ function preload(): Plugin {
           ...pick(/noto-sans-latin-(400|600)-normal[^/]*\.woff2$/).map((n) =>
             link(n, { rel: 'preload', as: 'font', type: 'font/woff2', crossorigin: '' }),
           ),
-          // last: the worker is needed when the rest has run
-          ...pick(/maplibre-gl-worker[^/]*\.js$/).map((n) => link(n, { rel: 'modulepreload', as: 'worker' })),
         ];
       },
     },
@@ -67,7 +65,7 @@ export default defineConfig({
         assetFileNames: (asset) =>
           // some servers know no media type for .mjs
           asset.names[0]?.endsWith('.mjs') ? 'assets/[name]-[hash].js' : 'assets/[name]-[hash][extname]',
-        advancedChunks: { groups: [{ name: 'maplibre', test: /node_modules\/maplibre-gl/ }] },
+        advancedChunks: { groups: [{ name: 'maplibre', test: /maplibre-gl\/dist\/maplibre-gl\.mjs$/ }] },
       },
     },
   },

@@ -1,4 +1,5 @@
 /** The address of the page and the state of the page, each made from the other. */
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import { readAhead } from '../api/client';
 import { arrangement } from './arrangement.svelte';
 import { filters } from './filters.svelte';
@@ -44,6 +45,8 @@ export async function applyLink(hash: string): Promise<void> {
     readAhead(manifestAddress(audience, prefs.language));
     readAhead(styleAddress(audience, prefs.language, prefs.dark));
     void import('../map/create');
+    // the map's worker asks for this file when it starts; by then it is here
+    fetch(workerUrl, { priority: 'low' }).catch(() => undefined);
   }
   try {
     await session.start(link.audience, link.second);
