@@ -203,8 +203,11 @@ class Reader:
             condition = Sql(f"{condition.text} AND {later.text}", condition.params + later.params)
         order = [f"{column(s.name, allowed[s.name])} {'DESC' if s.descending else 'ASC'} NULLS LAST" for s in sort]
         keys = "".join(f', t."{s.name}"::text' for s in sort)
+        by = ", ".join([*order, "t.fid"])
+        # The page first, then its areas and texts: else they are made for every row that matches.
+        page = f'(SELECT * FROM "{layer}" t WHERE {condition.text} ORDER BY {by} LIMIT %s)'
         rows = await self._rows(
-            f"{_select(released, srid, keys)} WHERE {condition.text} ORDER BY {', '.join([*order, 't.fid'])} LIMIT %s",
+            f"{_select(released, srid, keys, page)} ORDER BY {by}",
             [*condition.params, limit + 1],
         )
         more, rows = len(rows) > limit, rows[:limit]
@@ -215,7 +218,8 @@ class Reader:
     async def feature(self, layer: str, fid: int, srid: int = 4326) -> Feature | None:
         """One row by its released id, or None. An id that is hidden and one that never was are the same question."""
         released = self.layers[layer]
-        rows = await self._rows(f"{_select(released, srid, '')} WHERE t.fid = %s ORDER BY t.fid", [fid])
+        one = _select(released, srid, "", f'"{layer}"')
+        rows = await self._rows(f"{one} WHERE t.fid = %s ORDER BY t.fid", [fid])
         return _feature(rows[0], _names(released)) if rows else None
 
     async def tile(self, layers: Sequence[str], z: int, x: int, y: int, where: Where) -> bytes:
@@ -283,7 +287,7 @@ def _names(released: ReleasedLayer) -> list[str]:
     return names + (["time_from", "time_to", "time_precision"] if released.has_time else [])
 
 
-def _select(released: ReleasedLayer, srid: int, keys: str) -> str:
+def _select(released: ReleasedLayer, srid: int, keys: str, source: str) -> str:
     """SELECT id, GeoJSON, properties in the order of `_names`, sort keys. 7 decimals of a degree, or centimetres."""
     geometry, digits = ("geom", 7) if srid == 4326 else ("geom3857", 2)
     if srid not in (4326, 3857):
@@ -301,7 +305,7 @@ def _select(released: ReleasedLayer, srid: int, keys: str) -> str:
     if released.has_time:
         columns += [f"to_char(t.time_from, {iso})", f"to_char(t.time_to, {iso})", "t.time_precision"]
     join = "LEFT JOIN blur_areas b ON b.id = t.area" if point else ""
-    return f'SELECT t.fid, ST_AsGeoJSON({place}, {digits}, 0), {", ".join(columns)}{keys} FROM "{released.id}" t {join}'
+    return f"SELECT t.fid, ST_AsGeoJSON({place}, {digits}, 0), {', '.join(columns)}{keys} FROM {source} t {join}"
 
 
 def _feature(row: TupleRow, names: Sequence[str]) -> Feature:

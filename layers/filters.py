@@ -85,18 +85,32 @@ def compile_filter(node: Any, released: ReleasedLayer) -> Sql:
     return _Compiler(released).condition(node)
 
 
-def spatial(name: str, geometry: shapely.Geometry) -> Sql:
-    """A relation between the released place (own geometry, or area) and a literal geometry in EPSG:4326."""
+def spatial(name: str, geometry: shapely.Geometry, own: Sql | None = None) -> Sql:
+    """A relation between the released place (own geometry, or area) and a literal geometry in EPSG:4326.
+
+    `own`: the same test of the own geometry alone, where there is a cheaper one.
+    """
     text = shapely.to_geojson(geometry)
     west, south, east, north = box_3857(geometry.bounds)
     near = "ST_MakeEnvelope(%s, %s, %s, %s, 3857)"
     literal = "ST_SetSRID(ST_GeomFromGeoJSON(%s), 4326)"
     box = [west, south, east, north]
+    own = own or Sql(f"{name}(t.geom, {literal})", [text])
+    # The areas as an array, found once: then both sides have an index, which IN (SELECT …) under OR has not.
     return Sql(
-        f"((t.geom3857 && {near} AND {name}(t.geom, {literal})) OR t.area IN (SELECT b.id FROM blur_areas b"
-        f" WHERE b.geom3857 && {near} AND {name}(b.geom, {literal})))",
-        [*box, text, *box, text],
+        f"((t.geom3857 && {near} AND {own.text}) OR t.area = ANY (ARRAY(SELECT b.id FROM blur_areas b"
+        f" WHERE b.geom3857 && {near} AND {name}(b.geom, {literal}))))",
+        [*box, *own.params, *box, text],
     )
+
+
+def in_box(box: tuple[float, float, float, float], points: bool) -> Sql:
+    """The released place meets a box with an area: west, south, east, north. `points`: all own places are points."""
+    west, south, east, north = box
+    # Four comparisons cost a tenth of ST_Intersects, and for a point they say the same.
+    compared = "ST_X(t.geom) BETWEEN %s AND %s AND ST_Y(t.geom) BETWEEN %s AND %s"
+    own = Sql(compared, [west, east, south, north]) if points else None
+    return spatial("ST_Intersects", shapely.box(*box), own)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 
 import shapely
 
-from layers.filters import BadQuery, Kind, Sql, clean, column, compile_filter, kinds, spatial
+from layers.filters import BadQuery, Kind, Sql, clean, column, compile_filter, in_box, kinds, spatial
 from layers.policy import ReleasedLayer
 
 
@@ -45,7 +45,8 @@ def where_sql(where: Where, released: ReleasedLayer) -> Sql:
             else [(west, south, 180.0, north), (-180.0, south, east, north)]
         )
         boxes = [
-            spatial("ST_Intersects", shapely.box(*half)) if _has_area(half) else _point_or_line(half) for half in halves
+            in_box(half, released.layer.geometry == "point") if _has_area(half) else _point_or_line(half)
+            for half in halves
         ]
         parts.append(Sql("(" + " OR ".join(b.text for b in boxes) + ")", [p for b in boxes for p in b.params]))
     if where.interval and released.has_time:
