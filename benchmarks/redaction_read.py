@@ -55,7 +55,7 @@ def _plain(base: Ground, database: Database, policy: Policy) -> Database:
         for table in mine:
             conn.execute(f"CREATE TABLE plain_{table} (LIKE {table} INCLUDING ALL)".encode())
             conn.execute(f"INSERT INTO plain_{table} SELECT * FROM {table} ORDER BY ctid".encode())
-        conn.execute(drop_sql(audience, "incidents").encode())
+        conn.execute(drop_sql(schema, "incidents").encode())
         for table in mine:
             conn.execute(f"ALTER TABLE plain_{table} RENAME TO {table}".encode())
         conn.execute("DROP SCHEMA vault CASCADE")
