@@ -27,13 +27,13 @@ from pyproj import Transformer
 from shapely.geometry import mapping, shape
 
 from layers.layer import GRID_METRES, GRID_SRID
-from layers.policy import Place, Policy, PolicyError
+from layers.policy import Place, Policy, PolicyError, reference_folder
 
 _FILES = ("settlements.csv", "people.csv", "admin.geojson", "partners.csv")
 
 
 def folder(policy: Policy) -> Path:
-    return Path(__file__).parent / "reference" / policy.reference
+    return reference_folder(policy.reference)
 
 
 def to_grid() -> Transformer:

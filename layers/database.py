@@ -20,8 +20,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from layers import cells, grants, release
 from layers.layer import Base
-from layers.policy import Policy
+from layers.monotone import check_change
+from layers.policy import Policy, PolicyError
 from layers.registry import all_layers
+from layers.rule_file import parse
 
 DESK, PUBLISHER, AUTH = "parallax_desk", "parallax_publisher", "parallax_auth"
 EXTENSIONS = ("postgis", "pgcrypto", "pg_trgm", "unaccent")
@@ -40,12 +42,18 @@ def roles(policy: Policy) -> list[str]:
 
 
 def migrate(
-    owner_dsn: str, policy: Policy, passwords: Mapping[str, str], say: Callable[[str], None] = lambda _: None
+    owner_dsn: str,
+    policy: Policy,
+    passwords: Mapping[str, str],
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    allow_finer: bool = False,
 ) -> None:
     """Bring the database of `owner_dsn` to the declared state. `passwords` are by role; others stay as they are.
 
-    Raises DatabaseError when PostgreSQL or PostGIS is too old, a role is missing its password, or the owner may not
-    create roles.
+    Raises PolicyError when the rules are finer than those in force and `allow_finer` is not given: a reader with memory
+    could subtract the two releases. Raises DatabaseError when PostgreSQL or PostGIS is too old, a role is missing its
+    password, or the owner may not create roles.
     """
     try:
         with psycopg.connect(owner_dsn, autocommit=True) as conn:
@@ -64,6 +72,7 @@ def migrate(
             say("vault ready")
             with conn.transaction():
                 conn.execute("SET LOCAL search_path = public, pg_temp")
+                _put_in_force(conn, policy, allow_finer)
                 _layer_tables(conn, policy)
                 cells.install(conn, policy)
                 release.install(conn, policy)
@@ -77,6 +86,28 @@ def migrate(
         raise DatabaseError(f"cannot reach the database: {' '.join(str(error).split())}; is it running?") from None
 
 
+def _put_in_force(conn: psycopg.Connection, policy: Policy, allow_finer: bool) -> None:
+    """Keep the rules as those in force, if they may follow the ones before."""
+    row = conn.execute("SELECT sha256, file, version FROM vault.rules ORDER BY seq DESC LIMIT 1").fetchone()
+    if row and row[0] == policy.sha256:
+        return
+    if row:
+        try:
+            before = parse(bytes(row[1]), policy.path)
+        except PolicyError as error:
+            if not allow_finer:
+                raise PolicyError(
+                    f"the rules in force (version {row[2]}) cannot be compared with these ({error});"
+                    " give --allow-finer if two persons agreed"
+                ) from None
+        else:
+            check_change(before, policy, allow_finer)
+    conn.execute(
+        "INSERT INTO vault.rules (version, sha256, file, allowed_finer) VALUES (%s, %s, %s, %s)",
+        (policy.version, policy.sha256, policy.source, allow_finer),
+    )
+
+
 def _make_roles(conn: psycopg.Connection, policy: Policy, passwords: Mapping[str, str]) -> None:
     there = {r for (r,) in conn.execute("SELECT rolname FROM pg_roles").fetchall()}
     for role in roles(policy):
@@ -86,7 +117,7 @@ def _make_roles(conn: psycopg.Connection, policy: Policy, passwords: Mapping[str
             conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
         if role in passwords:
             conn.execute(
-                sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(passwords[role]))
+                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(passwords[role]))
             )
 
 

@@ -182,6 +182,8 @@ class Policy:
     rules: Mapping[str, Mapping[str, Any]]  # layer id → {own, drop, coarse: {audience: tiers}}
     sha256: str = ""
     path: Path = field(default_factory=Path)
+    source: bytes = b""
+    """The file as it was read; the database keeps the rules in force."""
 
     @cached_property
     def _released(self) -> dict[str, dict[str, ReleasedLayer]]:
@@ -239,6 +241,11 @@ def released_fields(layer: Layer, own: Mapping[str, Verb], tiers: Iterable[Tier]
         if any(v.kind == "band" for v in verbs):
             fields.append(ReleasedField(f"{one.name}_band", "text", f"{one.label} (band)", one.unit))
     return tuple(fields)
+
+
+def reference_folder(name: str) -> Path:
+    """Where the frozen public data of that name stands."""
+    return Path(__file__).parent / "reference" / name
 
 
 def default_path() -> Path:

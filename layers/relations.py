@@ -87,15 +87,15 @@ INSERT INTO {s}.versions (layer) VALUES ('{released.id}') ON CONFLICT DO NOTHING
     return out + "".join(_trigger(released, event) for event in ("INSERT", "UPDATE", "DELETE"))
 
 
-def drop_sql(audience: Audience, layer: str) -> str:
-    name = f"{audience.schema}.{layer}"
+def drop_sql(schema: str, layer: str) -> str:
+    """Drop a released relation with all that follows from it."""
+    name = f"{schema}.{layer}"
     functions = "".join(
-        f"DROP FUNCTION IF EXISTS vault.changed_{audience.schema}_{layer}_{e}();\n"
-        for e in ("insert", "update", "delete")
+        f"DROP FUNCTION IF EXISTS vault.changed_{schema}_{layer}_{e}();\n" for e in ("insert", "update", "delete")
     )
     return (
         f"DROP TABLE IF EXISTS {name}, {name}_clusters, {name}_area_counts CASCADE;\n{functions}"
-        f"DROP FUNCTION IF EXISTS vault.batch_{audience.schema}_{layer}(timestamptz);\n"
+        f"DROP FUNCTION IF EXISTS vault.batch_{schema}_{layer}(timestamptz);\n"
     )
 
 
@@ -127,9 +127,7 @@ def _maintenance(released: ReleasedLayer, tables: tuple[str, ...]) -> Iterator[s
 SELECT area, sum(d) FROM ({deltas}) x GROUP BY area HAVING sum(d) <> 0 ORDER BY area
 ON CONFLICT (area) DO UPDATE SET n = c.n + excluded.n;"""
         if "removed" in tables:
-            yield (
-                f"DELETE FROM {relation(released)}_area_counts WHERE n = 0 AND area IN (SELECT area FROM removed);"
-            )
+            yield (f"DELETE FROM {relation(released)}_area_counts WHERE n = 0 AND area IN (SELECT area FROM removed);")
     if released.clustered:
         deltas = " UNION ALL ".join(
             f"SELECT geom3857 AS g, {sign[t]} AS d FROM {t} WHERE geom3857 IS NOT NULL" for t in tables

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
 from layers import relations
 from layers.derivation import BATCHED, NOW, columns, derive, fid, plan
@@ -238,7 +239,7 @@ def install(conn: psycopg.Connection, policy: Policy) -> None:
     for key, view in wanted.items():
         fingerprint = hashlib.sha256((plan(policy, view) + relations.relation_sql(view)).encode()).hexdigest()
         if installed.get(key) != fingerprint:
-            conn.execute(relations.drop_sql(view.audience, view.id).encode())
+            conn.execute(relations.drop_sql(view.audience.schema, view.id).encode())
             conn.execute(relations.relation_sql(view).encode())
             conn.execute(
                 "INSERT INTO vault.installed VALUES (%s, %s, %s) ON CONFLICT (audience, layer) DO UPDATE SET"
@@ -248,16 +249,33 @@ def install(conn: psycopg.Connection, policy: Policy) -> None:
             changed.append(view)
     for audience_id, layer_id in set(installed) - set(wanted):
         if audience_id in policy.audiences:
-            conn.execute(relations.drop_sql(policy.audiences[audience_id], layer_id).encode())
-            conn.execute(
-                "DELETE FROM " + policy.audiences[audience_id].schema + ".versions WHERE layer = %s", (layer_id,)
-            )
-        conn.execute("DELETE FROM vault.installed WHERE audience = %s AND layer = %s", (audience_id, layer_id))
+            schema = policy.audiences[audience_id].schema
+            conn.execute(relations.drop_sql(schema, layer_id).encode())
+            conn.execute(f"DELETE FROM {schema}.versions WHERE layer = %s".encode(), (layer_id,))
+            conn.execute("DELETE FROM vault.installed WHERE audience = %s AND layer = %s", (audience_id, layer_id))
+    for audience_id in {a for a, _ in installed} - set(policy.audiences):
+        _retire(conn, audience_id)
     for layer in all_layers().values():
         conn.execute(layer_triggers(policy, layer).encode())
     conn.execute(batch_functions(policy).encode())
     for view in changed:
         _rebuild(conn, view)
+
+
+def _retire(conn: psycopg.Connection, audience_id: str) -> None:
+    """An audience that left the rules keeps neither its release nor its login."""
+    schema = "rel_" + audience_id.replace(":", "_")
+    for (layer,) in conn.execute("SELECT layer FROM vault.installed WHERE audience = %s", (audience_id,)).fetchall():
+        conn.execute(relations.drop_sql(schema, layer).encode())
+    conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+    conn.execute("DELETE FROM vault.installed WHERE audience = %s", (audience_id,))
+    conn.execute("DELETE FROM vault.batches WHERE audience = %s", (audience_id,))
+    role = "parallax_" + schema
+    if conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
+        # Other databases of the cluster may know the role, so it stays, without a way in.
+        conn.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(role)))
+        database = sql.Identifier(conn.info.dbname)
+        conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(database, sql.Identifier(role)))
 
 
 def _pending(view: ReleasedLayer) -> str:

@@ -13,7 +13,19 @@ import yaml
 
 from layers.audience import LEVELS, Audience
 from layers.layer import GRID_METRES
-from layers.policy import ADMIN_LEVELS, SCOPES, UNITS, VERBS, Batch, Place, Policy, PolicyError, Tier, Verb
+from layers.policy import (
+    ADMIN_LEVELS,
+    SCOPES,
+    UNITS,
+    VERBS,
+    Batch,
+    Place,
+    Policy,
+    PolicyError,
+    Tier,
+    Verb,
+    reference_folder,
+)
 from layers.registry import all_layers
 
 _DURATION = re.compile(r"^(\d+)(h|d)$")
@@ -48,6 +60,12 @@ def _cell_level(where: str, value: Any, levels: int) -> int:
     if not match or str(value) not in sizes:
         raise PolicyError(f"{where}: {value!r} is no cell of the grid; there are {', '.join(sizes)}")
     return sizes.index(str(value))
+
+
+def _whole(where: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise PolicyError(f"{where}: {value!r} is no whole number of 1 or more")
+    return value
 
 
 def _place(where: str, data: Any, levels: int) -> Place:
@@ -166,6 +184,10 @@ def _layer_rules(
             for name_, verb in tier.fields.items():
                 if verb.kind == "band" and not layer.field[name_].bands:
                     raise PolicyError(f"{where}.coarse.{audience}: field {name_} declares no bands")
+            if layer.geometry != "point" and tier.place.kind not in ("exact", "none"):
+                raise PolicyError(
+                    f"{where}.coarse.{audience}: only points can be made coarse; show {layer.geometry}s exact or none"
+                )
             if tier.delay and layer.time is None:
                 raise PolicyError(f"{where}.coarse.{audience}: a delay needs a layer with time")
     floor = data.get("floor")
@@ -178,10 +200,16 @@ def read(path: Path) -> Policy:
     """The rules of a file, each by itself in order; `layers.monotone` judges them together. Raises PolicyError."""
     try:
         raw = path.read_bytes()
-        data = yaml.safe_load(raw)
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read ({error.strerror}); give the path of a rule file") from None
-    except yaml.YAMLError as error:
+    return parse(raw, path)
+
+
+def parse(raw: bytes, path: Path) -> Policy:
+    """The same from the content of a file; `path` is for messages."""
+    try:
+        data = yaml.safe_load(raw)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PolicyError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     keys = (
         "version",
@@ -216,22 +244,29 @@ def read(path: Path) -> Policy:
     grid = _only("grid", data["grid"], ("base_m", "levels"))
     if grid["base_m"] != GRID_METRES:
         raise PolicyError(f"grid.base_m: this build's cells are of {GRID_METRES} m; every stored record counts on it")
-    levels = int(grid["levels"])
+    levels = _whole("grid.levels", grid["levels"])
     places = {str(k): _place(f"places.{k}", v, levels) for k, v in (data.get("places") or {}).items()}
     batch = _only("batch", data["batch"], ("at", "every_days"))
     try:
         at = dt.time.fromisoformat(str(batch["at"]))
     except ValueError:
         raise PolicyError(f'batch.at: {batch["at"]!r} is no time; write for example "06:00"') from None
+    every = {str(k): _whole(f"batch.every_days.{k}", v) for k, v in batch["every_days"].items()}
+    if "default" not in every or not set(every) <= {"default", *audiences}:
+        raise PolicyError("batch.every_days: needs `default`, and beside it only names of audiences")
+    reference = str(data["reference"])
+    if not reference_folder(reference).is_dir():
+        raise PolicyError(f"reference: there is no frozen data {reference!r} in layers/reference")
     return Policy(
-        version=int(data["version"]),
+        version=_whole("version", data["version"]),
         mission=data["mission"],
         approved_by=tuple(data["approved_by"]),
         compartments=compartments,
         audiences=audiences,
-        reference=str(data["reference"]),
+        reference=reference,
+        source=raw,
         grid_levels=levels,
-        batch=Batch(at, {str(k): int(v) for k, v in batch["every_days"].items()}),
+        batch=Batch(at, every),
         rules={
             str(name): _layer_rules(str(name), rule, audiences, compartments, places, levels)
             for name, rule in data["layers"].items()

@@ -65,7 +65,11 @@ def status() -> None:
 
 
 @app.command(epilog="Example: parallax db migrate")
-def migrate() -> None:
+def migrate(
+    allow_finer: Annotated[
+        bool, typer.Option("--allow-finer", help="Put rules into force that show something finer than those before.")
+    ] = False,
+) -> None:
     """Bring roles, tables, rights and releases to what this version and the rule file declare.
 
     Makes the cluster and the passwords of the processes when they are missing. Running it again changes nothing.
@@ -76,4 +80,4 @@ def migrate() -> None:
         with lock.hold(settings.home, "db migrate", prepare.COMMAND_SECONDS):
             prepare.make_cluster(settings, cluster, say)
     with prepare.database(settings, "db migrate"):
-        prepare.migrate(settings, policy, say)
+        prepare.migrate(settings, policy, say, allow_finer=allow_finer)

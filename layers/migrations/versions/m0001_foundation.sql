@@ -43,6 +43,16 @@ CREATE TABLE vault.installed (
     PRIMARY KEY (audience, layer)
 );
 
+-- The rules in force and those before them, as their files were. A finer rule is told by comparison with the last.
+CREATE TABLE vault.rules (
+    seq integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version integer NOT NULL,
+    sha256 text NOT NULL,
+    file bytea NOT NULL,
+    allowed_finer boolean NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- The last batch of each audience: the slot as of which its delayed rows hold, and when it ran.
 CREATE TABLE vault.batches (
     audience text PRIMARY KEY,
