@@ -41,6 +41,12 @@ class Context:
     today: dt.date
     warnings: Counter[str]
 
+    def columns_of(self, field: str) -> list[str]:
+        """The columns of the file that the profile reads for a field."""
+        one = self.match.table.set.get(field)
+        found = (self.columns.find(name) for name in one.names) if one else ()
+        return [column for column in found if column is not None]
+
 
 Stage = Callable[[Draft], None]
 """Takes a draft and adds to its record; raises Reject."""

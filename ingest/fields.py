@@ -48,7 +48,13 @@ def stage(context: Context) -> Stage:
         if column.name not in (*COMMON, *later) and not column.nullable and column.server_default is None
     ]
 
+    obtained = context.columns_of("obtained_how")
+
     def check(draft: Draft) -> None:
+        # The cell as it stands, before a profile's codes: a translation must not let it through.
+        for column in obtained:
+            if _COERCED.search(str(draft.values.get(column) or "")):
+                raise Reject(column, "how obtained blocks intake", "do not use it; tell the human rights section")
         for name, read, convert, verify in readers:
             value = read(draft.values)
             if value is None:
@@ -120,8 +126,6 @@ def _check(context: Context, name: str) -> Callable[[Any, str], None]:
         listed = ", ".join(list(known)[:12]) + (" …" if len(known) > 12 else "")
 
         def code(value: Any, column: str) -> None:
-            if name == "obtained_how" and _COERCED.search(str(value)):
-                raise Reject(column, "how obtained blocks intake", "do not use it; tell the human rights section")
             if value not in known:
                 raise Reject(column, f"no code {str(value)[:40]!r}", f"use one of {listed}")
 
@@ -131,8 +135,13 @@ def _check(context: Context, name: str) -> Callable[[Any, str], None]:
     return lambda value, column: None
 
 
+def is_alias(value: Any) -> bool:
+    """An alias of a source, and so no name."""
+    return bool(_ALIAS.match(str(value)))
+
+
 def _alias(value: Any, column: str) -> None:
-    if not _ALIAS.match(str(value)):
+    if not is_alias(value):
         raise Reject(column, "is no alias", "write an alias such as HERON-12, never a name", secret=True)
 
 

@@ -101,7 +101,8 @@ def run(
             report.warnings,
         )
         where = (rejects or path.with_name(path.name + ".rejects.csv")) if keep_rejects else None
-        out = Rejects(where, decoded.columns, has_geometry=decoded.has_geometry)
+        aliases = context.columns_of("source_alias")
+        out = Rejects(where, decoded.columns, has_geometry=decoded.has_geometry, aliases=aliases)
         found: dict[str, dict[str, Any]] = {}
         with closing(out), closing(selection.Seen()) as seen:
             rows = _selected(path, decoded, context, report, sheet, encoding)

@@ -12,6 +12,7 @@ import shapely
 
 from ingest.decoded import REJECT_COLUMNS, Row
 from ingest.errors import IngestError, Reject
+from ingest.fields import is_alias
 
 
 class Rejects:
@@ -21,11 +22,14 @@ class Rejects:
     again as it is: the added columns are left out of account.
     """
 
-    def __init__(self, path: Path | None, columns: Sequence[str], *, has_geometry: bool) -> None:
+    def __init__(
+        self, path: Path | None, columns: Sequence[str], *, has_geometry: bool, aliases: Sequence[str] = ()
+    ) -> None:
         self.path = path
         self.count = 0
         self._columns = [*columns, *(("wkt",) if has_geometry else ())]
         self._geometry = has_geometry
+        self._aliases = [self._columns.index(c) for c in aliases if c in self._columns]
         self._file: TextIO | None = None
         self._writer: Any = None
 
@@ -40,6 +44,10 @@ class Rejects:
             cells[-1] = shapely.to_wkt(row.geometry, rounding_precision=-1) if row.geometry is not None else ""
         if reject.secret and reject.field in self._columns:
             cells[self._columns.index(reject.field)] = ""
+        for index in self._aliases:
+            # Whatever else is wrong with the row, a name in the place of an alias is not written out again.
+            if cells[index] and not is_alias(cells[index]):
+                cells[index] = ""
         self._writer.writerow([*cells, row.number, reject.field, reject.reason, reject.remedy])
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ingest import pipeline
 from tests.ingest.recorder import DATA, plain, rejects, take
 
 SAMPLES: dict[str, tuple[str, str, str | None]] = {
@@ -82,3 +83,35 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def test_a_name_in_place_of_an_alias_is_not_written_out_whatever_else_is_wrong(tmp_path: Path) -> None:
+    source = tmp_path / "reports.csv"
+    source.write_text(
+        "source_id,level,lon,lat,occurred_from,category,source_alias\n"
+        "1,strict,900,4.4,2024-05-01,POC,Marie Example\n"
+        "2,strict,900,4.4,2024-05-01,POC,HERON-12\n",
+        encoding="utf-8",
+    )
+    report = pipeline.run(source, "incidents", None, "parallax", dry_run=True, who="tester")
+    assert report.rejected.total() == 2
+    written = (tmp_path / "reports.csv.rejects.csv").read_text(encoding="utf-8-sig")
+    assert "Marie" not in written
+    assert "HERON-12" in written
+
+
+@pytest.mark.parametrize("spec", ["otherwise: direct_observation", "codes: {tortured detainee: direct_observation}"])
+def test_what_was_obtained_by_torture_is_stopped_before_a_profile_translates_it(tmp_path: Path, spec: str) -> None:
+    source = tmp_path / "reports.csv"
+    source.write_text("id,lon,lat,day,how\n1,18.5,4.4,2024-05-01,tortured detainee\n", encoding="utf-8")
+    profile = tmp_path / "own.yaml"
+    profile.write_text(
+        "profile: own\nsource_system: own\nsource: own\nlicence: own\ntables:\n- layer: incidents\n"
+        "  recognise: [how]\n  source_id: id\n  place: {lon: lon, lat: lat}\n  time: {start: day}\n"
+        "  set:\n    category: {constant: POC}\n    obtained_how: {column: how, labels: obtained_how, " + spec + "}\n"
+        "  label:\n  - {level: strict}\n",
+        encoding="utf-8",
+    )
+    report = pipeline.run(source, "incidents", None, str(profile), dry_run=True, who="tester")
+    assert (report.accepted, report.rejected.total()) == (0, 1)
+    assert "blocks intake" in str(report)
