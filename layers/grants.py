@@ -30,6 +30,14 @@ _CATALOGUE = (
 )
 """Statistics views that would tell of hidden rows. No reader gets to write SQL; this is a seat-belt."""
 
+_TELLING = r"^(pg_stat_get_.*|pg_(total_)?(relation|table|indexes)_size|lo_.*|loread|lowrite|pg_logical_emit_message)$"
+"""Functions of PostgreSQL that tell how large any table is, or leave something behind that is in no schema."""
+
+_TELLING_POSTGIS = r"^(st_estimatedextent|_postgis_(stats|selectivity|index_extent))$"
+"""Functions of PostGIS that read statistics of any table: ST_EstimatedExtent even with its owner's rights."""
+
+_SIZES = ("relpages", "reltuples", "relallvisible")
+
 _READER_SETTINGS = {
     "default_transaction_read_only": "on",
     "statement_timeout": "20s",
@@ -50,8 +58,8 @@ def grant(conn: psycopg.Connection, policy: Policy) -> None:
     for inner in ("vault", "auth"):
         conn.execute(sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC").format(sql.Identifier(inner)))
         conn.execute(sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {} FROM PUBLIC").format(sql.Identifier(inner)))
-    for view in _CATALOGUE if _superuser(conn) else ():
-        conn.execute(sql.SQL("REVOKE ALL ON pg_catalog.{} FROM PUBLIC").format(sql.Identifier(view)))
+    if _superuser(conn):
+        _statistics(conn)
     for audience in policy.audiences.values():
         role, schema = sql.Identifier(audience.role), sql.Identifier(audience.schema)
         conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role))
@@ -62,6 +70,34 @@ def grant(conn: psycopg.Connection, policy: Policy) -> None:
     _desk(conn, database)
     _publisher(conn, database)
     _auth(conn, database)
+
+
+def _statistics(conn: psycopg.Connection) -> None:
+    """What tells of rows that a role may not read is for the owner and for monitoring alone."""
+    for view in _CATALOGUE:
+        conn.execute(sql.SQL("REVOKE ALL ON pg_catalog.{} FROM PUBLIC").format(sql.Identifier(view)))
+    telling = conn.execute(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE has_function_privilege('public', oid, 'EXECUTE')"
+        " AND (pronamespace = 'pg_catalog'::regnamespace AND proname ~ %s OR proname ~ %s) ORDER BY 1",
+        (_TELLING, _TELLING_POSTGIS),
+    ).fetchall()
+    if telling:
+        # regprocedure writes names as SQL, in quotes where they need them
+        listed = ", ".join(name for (name,) in telling)
+        conn.execute(f"REVOKE EXECUTE ON FUNCTION {listed} FROM PUBLIC".encode())
+        conn.execute(f"GRANT EXECUTE ON FUNCTION {listed} TO pg_monitor".encode())
+    columns = conn.execute(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = 'pg_class'::regclass AND attname <> ALL (%s)"
+        " AND NOT attisdropped ORDER BY attnum",
+        (list(_SIZES),),
+    ).fetchall()
+    conn.execute("REVOKE SELECT ON pg_catalog.pg_class FROM PUBLIC")
+    conn.execute(
+        sql.SQL("GRANT SELECT ({}) ON pg_catalog.pg_class TO PUBLIC").format(
+            sql.SQL(", ").join(sql.Identifier(name) for (name,) in columns)
+        )
+    )
+    conn.execute("GRANT SELECT ON pg_catalog.pg_class TO pg_monitor")
 
 
 def _superuser(conn: psycopg.Connection) -> bool:

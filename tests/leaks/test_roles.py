@@ -102,7 +102,7 @@ def test_a_role_runs_nothing_with_the_rights_of_another(role: str, dsn: Callable
         WHERE p.prosecdef AND has_function_privilege(p.oid, 'EXECUTE') AND has_schema_privilege(n.oid, 'USAGE')
         AND p.prorettype <> 'trigger'::regtype"""
     found = {name for _, name in rows(dsn(role), statement)}
-    assert found <= ({"run_batch", "set_clock"} if role == databases.PUBLISHER else {"st_estimatedextent"})
+    assert found <= ({"run_batch", "set_clock"} if role == databases.PUBLISHER else set())
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -123,10 +123,8 @@ READERS = [a.role for a in POLICY.audiences.values()]
 ATTEMPTS = (
     "RESET ROLE; SELECT * FROM vault.incidents",
     "SET ROLE parallax_owner; SELECT 1",
-    "SET ROLE postgres; SELECT 1",
     "SET ROLE parallax_desk",
     "SET SESSION AUTHORIZATION parallax_desk",
-    "SET search_path = vault; SELECT * FROM incidents",
     "SELECT * FROM vault.incidents",
     "SELECT * FROM vault.release_keys",
     "SELECT vault.fid('00000000-0000-0000-0000-000000000000', '')",
@@ -141,6 +139,13 @@ ATTEMPTS = (
     "SELECT lo_import('/etc/passwd')",
     "SELECT lo_create(0)",
     "SELECT lo_from_bytea(0, 'x')",
+    "SELECT ST_EstimatedExtent('vault', 'incidents', 'geom')",
+    "SELECT _postgis_stats((SELECT min(oid) FROM pg_class WHERE relname = 'incidents')::regclass, 'geom')",
+    "SELECT reltuples FROM pg_class",
+    "SELECT pg_relation_size(oid) FROM pg_class",
+    "SELECT pg_total_relation_size(oid) FROM pg_class",
+    "SELECT pg_stat_get_live_tuples(oid) FROM pg_class",
+    "SELECT pg_stat_get_activity(NULL)",
     "CREATE EXTENSION dblink",
     "CREATE EXTENSION postgres_fdw",
     "CREATE TABLE public.found (x text)",
@@ -183,8 +188,7 @@ def test_a_reader_with_free_sql_gets_nowhere(role: str, read_only: bool, dsn: Ca
                 if not isinstance(error, REFUSED):
                     got.append(f"{attempt}: {type(error).__name__}: {error}")
             conn.execute("RESET ALL")
-    known = {"SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'x')"}
-    assert [g for g in got if g not in known] == []
+    assert got == []
 
 
 @pytest.mark.parametrize("role", READERS)

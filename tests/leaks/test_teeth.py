@@ -111,7 +111,7 @@ def extent_of_the_vault(patch: pytest.MonkeyPatch, owner: Owner) -> None:
     async def extent(self: door.Reader, layer: str) -> door.Extent:
         inner = f"SELECT geom FROM vault.{layer}"
         edge = (owner.value(self, f"SELECT {f}(ST_Extent(geom)) FROM ({inner}) g") for f in ("ST_XMin", "ST_YMin"))
-        return door.Extent((*edge, 28.0, 12.0), None)  # type: ignore[arg-type]
+        return door.Extent((*edge, 28.0, 12.0), None)
 
     patch.setattr(door.Reader, "extent", extent)
 
