@@ -303,7 +303,8 @@ class _refusals:  # noqa: N801 -- reads as a word in a with statement
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, psycopg.errors.DataError | psycopg.errors.IntegrityError):
+        # PostGIS calls a geometry that it cannot read or project an internal error.
+        if isinstance(error, psycopg.DataError | psycopg.IntegrityError | psycopg.InternalError):
             diag = error.diag
             place = re.search(r"COPY stage, line (\d+)(?:, column (\w+))?", diag.context or "")
             where = (
