@@ -99,10 +99,16 @@ def _field_faults(low: Mapping[str, Verb], high: Mapping[str, Verb], form: str) 
 def _more_open(low: Verb, high: Verb) -> bool:
     if high.kind == "show":
         return False
-    if low.kind == "consent" and high.kind == "consent":
-        assert low.scope
-        assert high.scope
-        return SCOPES.index(low.scope) < SCOPES.index(high.scope)
+    if high.kind == "consent":
+        # Without the consent the higher audience gets what stands under `else`, or nothing.
+        rest = low.otherwise if low.kind == "consent" else low
+        if low.kind == "consent" and _wider(str(low.scope), high.scope):
+            return True
+        return rest is not None and (high.otherwise is None or _more_open(rest, high.otherwise))
+    if low.kind == "consent":
+        return low.openness > high.openness or (low.otherwise is not None and _more_open(low.otherwise, high))
+    if low.kind == high.kind == "mask" and low.sector_if:
+        return not high.sector_if or low.sector_if < high.sector_if
     return low.openness > high.openness
 
 
