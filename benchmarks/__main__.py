@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME [--rows N] [--rounds N]`: run one benchmark and keep its result; `report` tabulates them."""
+"""`python -m benchmarks NAME [--rows N] [--rounds N]`: run a benchmark; `report` tabulates results."""
 
 from __future__ import annotations
 

@@ -110,5 +110,3 @@ def _wrk(url: str, headers: list[str], seconds: int) -> dict[str, float]:
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])  # type: ignore[index]
     value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
     return {"requests": requests, "per_s": rate, "p99_ms": float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]}
-
-

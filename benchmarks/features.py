@@ -20,7 +20,8 @@ PAGE = 1000
 def run(rows: int = 300_000, rounds: int = 3) -> Outcome:
     out = Outcome(
         "GeoJSON pages of up to 1,000 incidents of one audience in boxes of half a degree, over HTTP, four connections,"
-        " one server process each, not compressed. Ours also names the areas, counts exactly and sorts; tipg adds a link"
+        " one server process each, not compressed. Ours also names the areas, counts exactly and sorts; tipg"
+        " adds a link"
         " to each record. Processor time of server and PostgreSQL; medians of the rounds."
     )
     policy = rules((AUDIENCE,))
@@ -36,9 +37,7 @@ def run(rows: int = 300_000, rounds: int = 3) -> Outcome:
             tipg(database, audience.schema, "incidents") as theirs,
         ):
             mine = [f"{ours.url}/{AUDIENCE}/collections/incidents/items?limit={PAGE}&bbox={b}" for b in windows]
-            sides: dict[str, Callable[[], Load]] = {
-                "parallax": partial(ask, mine, (ours.pid, base.pid), bearer=bearer)
-            }
+            sides: dict[str, Callable[[], Load]] = {"parallax": partial(ask, mine, (ours.pid, base.pid), bearer=bearer)}
             if theirs:
                 name = f"{audience.schema}.incidents"
                 urls = [
@@ -66,4 +65,3 @@ def run(rows: int = 300_000, rounds: int = 3) -> Outcome:
                   unit="x")  # fmt: skip
     out.judge("processor time of a page", cost["parallax"], unit=" ms")
     return out
-

@@ -35,12 +35,12 @@ from layers.policy import Policy
 from mapserver import credentials, process
 from mapserver.cluster import OWNER, Cluster
 from mapserver.settings import Settings
-from tests.world import SECRET, Database, Server
+from tests.world import Database, Server
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 SEED = 20_261_122
-PASSWORD = "a benchmark reads this"
+PASSWORD = "a benchmark reads this"  # noqa: S105 -- of accounts that live for a minute
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -53,7 +53,13 @@ class Outcome:
     verdicts: list[dict[str, Any]] = field(default_factory=list)
 
     def judge(
-        self, what: str, measured: float, limit: float | None = None, *, goal: int | None = None, unit: str = "",
+        self,
+        what: str,
+        measured: float,
+        limit: float | None = None,
+        *,
+        goal: int | None = None,
+        unit: str = "",
         least: bool = False,
     ) -> None:
         """Note a measured number; with `limit` also whether it is kept (at most it; at least it with `least`)."""
@@ -293,5 +299,3 @@ def reader(database: Database, home: Path, policy: Policy, **settings: Any) -> I
     finally:
         child.terminate()
         child.wait()
-
-

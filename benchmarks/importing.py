@@ -32,14 +32,17 @@ print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def run(rows: int = 100_000, rounds: int = 3) -> Outcome:
     out = Outcome(
-        "Files through ingest.pipeline.run into a vault with the releases of all seven audiences, and again when nothing"
+        "Files through ingest.pipeline.run into a vault with the releases of all seven audiences, and again when"
+        " nothing"
         " changed; the big one repeats the rows of the first with ids of their own. Peak memory is that of a process"
         " that imports one file."
     )
     policy = rules()
     with ground() as base:
         for title, path, layer, profile in FILES:
-            first, again, count = [], [], 0
+            first: list[float] = []
+            again: list[float] = []
+            count = rejected = 0
             for _ in range(rounds):
                 database = base.database(policy)
                 with Vault(database.desk_dsn) as vault:
@@ -49,10 +52,10 @@ def run(rows: int = 100_000, rounds: int = 3) -> Outcome:
                                 path, layer, vault, profile, keep_rejects=False, extent=WORLD, policy=policy
                             )
                         times.append(report.rows / clock.seconds)
-                        count = report.rows
+                        count, rejected = report.rows, sum(report.rejected.values())
             out.numbers[title] = {
                 "rows": count,
-                "rejected": sum(report.rejected.values()),
+                "rejected": rejected,
                 "rows_per_s": spread(first, 0),
                 "rows_per_s_unchanged": spread(again, 0),
             }
@@ -74,7 +77,9 @@ def run(rows: int = 100_000, rounds: int = 3) -> Outcome:
             }  # fmt: skip
             out.judge(f"{count:,} rows: rows a second (program start included)", count / clock.seconds)
             out.judge(f"{count:,} rows: peak memory", peak, unit=" MB")
-        out.judge(f"peak memory of {rows:,} rows against {rows // 10:,}", peaks[rows] / peaks[rows // 10], 1.5, unit="x")
+        out.judge(
+            f"peak memory of {rows:,} rows against {rows // 10:,}", peaks[rows] / peaks[rows // 10], 1.5, unit="x"
+        )
     return out
 
 

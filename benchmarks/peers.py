@@ -6,6 +6,7 @@ tipg is looked for in the Python that BENCH_TIPG names, e.g. that of a venv made
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -59,7 +60,7 @@ def tipg(database: Database, schema: str, table: str) -> Iterator[Running | None
         "DB_MAX_CONN_SIZE": "4",
         "TIPG_DB_SCHEMAS": f'["{schema}"]',
         "TIPG_DB_TABLES": f'["{schema}.{table}"]',
-        "TIPG_TABLE_CONFIG": '{"%s_%s": {"pk": "fid"}}' % (schema, table),
+        "TIPG_TABLE_CONFIG": json.dumps({f"{schema}_{table}": {"pk": "fid"}}),
         "TIPG_DEFAULT_FEATURES_LIMIT": "1000",
         "TIPG_MAX_FEATURES_PER_QUERY": "10000",
         "TIPG_MAX_FEATURES_PER_TILE": "10000",

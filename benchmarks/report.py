@@ -29,6 +29,7 @@ def write() -> None:
             f"\n## {result['benchmark']}\n\n{result['description']}\n\n"
             f"{result['date']}, commit {result['commit']}, {machine['cores']} cores ({machine['cpu']}),"
             f" {machine['memory_gb']} GB, load average {result['load'][0]} before and {result['load'][1]} after;"
-            f" {result['seconds']} s.\n\n| goal | what | limit | measured | met |\n|---|---|---|---|---|\n{lines(result)}"
+            f" {result['seconds']} s.\n\n| goal | what | limit | measured | met"
+            f" |\n|---|---|---|---|---|\n{lines(result)}"
         )
     (RESULTS / "README.md").write_text(text, encoding="utf-8")

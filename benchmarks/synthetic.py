@@ -1,4 +1,4 @@
-"""Seeded synthetic incidents around the places of the frozen settlement list: their shape is real, their content is not.
+"""Seeded synthetic incidents around the frozen settlements: where they lie is real, what they hold is not.
 
 15, 45, 30 and 10 of a hundred are public, unclassified, confidential and strict; 15 of a hundred carry a compartment;
 places are exact (70), near (20) or a district (10); one point in twenty is shared by several records.
@@ -103,7 +103,7 @@ def _chunk(first: int, rows: int, seed: int) -> bytes:
 
 @lru_cache
 def _categories() -> tuple[list[str], list[str]]:
-    from layers.layer import code_list  # noqa: PLC0415 -- read once
+    from layers.layer import code_list
 
     pairs = [(c.parent, c.code) for c in code_list("incident_subcategory").codes if c.parent]
     return [p for p, _ in pairs], [c for _, c in pairs]

@@ -47,7 +47,9 @@ def load(base: Ground, policy: Policy, rows: int, out: Outcome) -> Database:
         conn.execute("VACUUM ANALYZE")
         schema = policy.audiences[AUDIENCE].schema
         row = conn.execute(
-            f"SELECT count(*), count(geom), pg_total_relation_size('{schema}.incidents') FROM {schema}.incidents".encode()
+            (
+                f"SELECT count(*), count(geom), pg_total_relation_size('{schema}.incidents') FROM {schema}.incidents"
+            ).encode()
         ).fetchone()
     assert row is not None
     out.numbers["rows"] = {"in the vault": rows, "released": row[0], "with an own place": row[1], "bytes": row[2]}
@@ -136,25 +138,33 @@ def _report(out: Outcome, tiles: dict[str, list[Tile]], found: dict[str, dict[st
             cost[band][name] = statistics.median(each)
             table[name] = {
                 "cpu_ms_per_tile": round(cost[band][name], 3),
-                "of_which_server": round(statistics.median(l.cpu[0] / len(l.sizes) * 1000 for l in loads), 3),
-                "tiles_per_s": round(statistics.median(len(l.sizes) / l.seconds for l in loads), 1),
+                "of_which_server": round(statistics.median(o.cpu[0] / len(o.sizes) * 1000 for o in loads), 3),
+                "tiles_per_s": round(statistics.median(len(o.sizes) / o.seconds for o in loads), 1),
                 "ms": spread([ms for one in loads for ms in one.milliseconds], 2),
                 "kB": spread([size / 1000 for size in loads[0].sizes], 1),
             }
         out.numbers[band] = table
     near = cost["zoom 11 to 14"]
-    out.judge("zoom 11 to 14 against raw ST_AsMVT, processor time", near["parallax"] / near["raw"], 1.5, goal=1, unit="x")
+    out.judge(
+        "zoom 11 to 14 against raw ST_AsMVT, processor time", near["parallax"] / near["raw"], 1.5, goal=1, unit="x"
+    )
     peer = "tipg" if "tipg" in near else None
     if peer:
         out.judge("zoom 11 to 14 against tipg, processor time", near["parallax"] / near[peer], 0.4, goal=1, unit="x")
         speeds = {}
         for name in ("parallax", peer):
             count = sum(len(loads[name][0].sizes) for loads in found.values())
-            speeds[name] = count / sum(statistics.median(l.seconds for l in loads[name]) for loads in found.values())
+            speeds[name] = count / sum(statistics.median(o.seconds for o in loads[name]) for loads in found.values())
         out.judge("mixed tiles, zoom 5 to 14: tiles per second against tipg", speeds["parallax"] / speeds[peer], 6,
                   goal=2, unit="x", least=True)  # fmt: skip
     largest = max(max(loads["parallax"][0].sizes) for loads in found.values())
     out.judge("largest tile", largest / 1000, 500, goal=2, unit=" kB")
-    low = np.percentile([ms for l in found["zoom 5 to 8"]["parallax"] for ms in l.milliseconds], 99)
-    high = np.percentile([ms for l in found["zoom 11 to 14"]["parallax"] for ms in l.milliseconds], 99)
-    out.judge(f"p99 at zoom 5 to 8 ({low:.0f} ms) against zoom 11 to 14 ({high:.0f} ms)", float(low / high), 5, goal=2, unit="x")
+    low = np.percentile([ms for o in found["zoom 5 to 8"]["parallax"] for ms in o.milliseconds], 99)
+    high = np.percentile([ms for o in found["zoom 11 to 14"]["parallax"] for ms in o.milliseconds], 99)
+    out.judge(
+        f"p99 at zoom 5 to 8 ({low:.0f} ms) against zoom 11 to 14 ({high:.0f} ms)",
+        float(low / high),
+        5,
+        goal=2,
+        unit="x",
+    )
