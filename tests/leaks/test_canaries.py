@@ -25,7 +25,8 @@ from tests.leaks.replay import Answer, Ask
 from tests.world import Database
 
 POLICY = load()
-WORD = re.compile(rb"(?i)zq[a-z]{10}(?:[a-z]{2}|-\d{1,4})")
+WORD = re.compile(rb"zq[a-z]{10}(?:[a-z]{2}|-\d{1,4})")
+"""In bytes made lower: a pattern that ignores case is many times slower."""
 DEGREES = re.compile(rb"(-?\d{1,3}\.\d{4,17}),\s*(-?\d{1,3}\.\d{4,17})")
 METRES = re.compile(rb"(-?\d{6,8}(?:\.\d+)?),\s*(-?\d{5,8}(?:\.\d+)?)")
 TILE = re.compile(r"/tiles/WebMercatorQuad/(\d+)/(\d+)/(\d+)")
@@ -75,9 +76,13 @@ def canaries(world: Database, policy: Policy) -> Callable[[str], Canaries]:
 
 
 def told(asked: Record) -> Iterator[tuple[Ask, Answer, bytes]]:
-    """Each answer with all of its bytes: body and headers."""
+    """Each answer with all of its bytes: body and headers. Of equal answers, the first."""
+    known = set()
     for ask, answers in zip(asked.asks, asked.answers, strict=True):
         for answer in answers:
+            if (key := hash(answer)) in known:
+                continue
+            known.add(key)
             yield ask, answer, answer.plain + b"\n".join(n + b": " + v for n, v in answer.headers)
 
 
@@ -89,7 +94,7 @@ def test_hidden_words_are_nowhere_and_released_ones_are_there(
     assert len(own.forbidden) > 100
     seen: set[str] = set()
     for ask, _, data in told(record(audience)):
-        words = {w.decode().lower() for w in WORD.findall(data)}
+        words = {w.decode() for w in WORD.findall(data.lower())}
         seen |= words
         # a link to the page itself repeats what was asked
         leaked = {w for w in words & own.forbidden if w not in unquote_plus(ask.target).lower()}
@@ -106,10 +111,13 @@ def test_hidden_places_are_in_no_document(
     degrees = {(round(x, 4), round(y, 4)) for x, y in own.places}
     degrees |= {(y, x) for x, y in degrees}
     metres = {(round(a), round(b)) for a, b in map(mercator, own.places)}
-    for ask, _, data in told(record(audience)):
+    for ask, answer, data in told(record(audience)):
+        if answer.header(b"content-type").startswith(b"application/vnd.mapbox"):
+            continue  # no text; its points are tried below
         pairs = {(float(a), float(b)) for a, b in DEGREES.findall(data)}
         found = {(a, b) for a, b in pairs if (round(a, 4), round(b, 4)) in degrees}
-        found |= {(a, b) for a, b in _floats(METRES.findall(data)) if (round(a), round(b)) in metres}
+        if "3857" in ask.target:
+            found |= {(a, b) for a, b in _floats(METRES.findall(data)) if (round(a), round(b)) in metres}
         asked = unquote_plus(ask.target)
         leaked = [pair for pair in found if f"{pair[0]:.3f}"[:-1] not in asked and f"{pair[1]:.3f}"[:-1] not in asked]
         assert not leaked, f"{ask.method} {ask.target} tells {leaked[:3]}"
