@@ -45,6 +45,8 @@ CREATE TABLE IF NOT EXISTS {s}.blur_areas (
     id text PRIMARY KEY, kind text NOT NULL, label text, km integer NOT NULL,
     geom geometry(Geometry,4326) NOT NULL, geom3857 geometry(Geometry,3857) NOT NULL
 );
+ALTER TABLE {s}.blur_areas ADD COLUMN IF NOT EXISTS inside3857 geometry(Point,3857)
+    GENERATED ALWAYS AS (ST_PointOnSurface(geom3857)) STORED;
 CREATE INDEX IF NOT EXISTS blur_areas_geom ON {s}.blur_areas USING gist (geom3857);
 CREATE TABLE IF NOT EXISTS {s}.versions (layer text PRIMARY KEY, version bigint NOT NULL DEFAULT 0);
 DELETE FROM {s}.blur_areas a WHERE NOT EXISTS (

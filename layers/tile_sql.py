@@ -42,7 +42,7 @@ def tile_sql(released: ReleasedLayer, z: int, condition: Sql | None) -> list[str
         if point:
             out.append(_stacks(released, where))
     if point and released.area_sources:
-        out += _areas(released, where)
+        out += _areas(released, z, where)
     return out
 
 
@@ -93,24 +93,32 @@ def _clusters(released: ReleasedLayer, where: str) -> str:
     return _aggregate(f"{released.id}_clusters", "q.k", rows, fid="k")
 
 
-def _areas(released: ReleasedLayer, where: str) -> list[str]:
-    counts = (
-        f"SELECT t.area, count(*)::integer AS n FROM {released.id} t WHERE t.area IS NOT NULL{where} GROUP BY t.area"
-        if where
-        else f"SELECT area, n FROM {released.id}_area_counts"
-    )
+def _areas(released: ReleasedLayer, z: int, where: str) -> list[str]:
     kind = "CASE WHEN b.kind LIKE 'c%%' THEN 'cell' WHEN b.kind = 'admin0' THEN 'country' ELSE b.kind END AS precision"
-    # Counted once and joined before any geometry is touched: left to itself, the planner counts anew for every area.
-    held = (
-        f"WITH c AS MATERIALIZED ({counts}), b AS MATERIALIZED (SELECT b.id AS area, b.label, b.km, {kind}, c.n,"
-        f" b.geom3857 FROM c JOIN blur_areas b ON b.id = c.area WHERE b.geom3857 && {_NEAR})"
-    )
-    columns = "b.area, b.label, b.km, b.precision, b.n"
-    areas = f"{held} SELECT {columns}, {_geometry('b.geom3857')} FROM b"
+    columns = f"b.id AS area, b.label, b.km, {kind}, c.n, b.geom3857, b.inside3857"
+    if where or z <= CLUSTER_ZOOM:
+        # Counted once and joined before any geometry is touched: the planner would count for every area anew.
+        counts = (
+            f"SELECT t.area, count(*)::integer AS n FROM {released.id} t WHERE t.area IS NOT NULL{where} GROUP BY t.area"
+            if where
+            else f"SELECT area, n FROM {released.id}_area_counts"
+        )
+        held = (
+            f"WITH c AS MATERIALIZED ({counts}), b AS MATERIALIZED (SELECT {columns}"
+            f" FROM c JOIN blur_areas b ON b.id = c.area WHERE b.geom3857 && {_NEAR})"
+        )
+    else:
+        # Few areas lie in a tile of a high zoom: only their stored counts are looked up.
+        held = (
+            f"WITH b AS (SELECT {columns} FROM blur_areas b JOIN {released.id}_area_counts c ON c.area = b.id"
+            f" WHERE b.geom3857 && {_NEAR})"
+        )
+    shown = "b.area, b.label, b.km, b.precision, b.n"
+    areas = f"{held} SELECT {shown}, {_geometry('b.geom3857')} FROM b"
     # The point of a label belongs to one tile only: no buffer, and the tile's own square holds it.
     labels = (
-        f"{held} SELECT {columns}, {_geometry('b.p', 0)} FROM (SELECT *, ST_PointOnSurface(geom3857) AS p FROM b"
-        f" WHERE geom3857 && {_ENVELOPE}) b WHERE b.p && {_ENVELOPE}"
+        f"{held} SELECT {shown}, {_geometry('b.inside3857', 0)} FROM b WHERE b.geom3857 && {_ENVELOPE} AND"
+        f" b.inside3857 && {_ENVELOPE}"
     )
     return [
         _aggregate(f"{released.id}_areas", "q.km DESC, q.area", areas),
