@@ -99,7 +99,8 @@ def _areas(released: ReleasedLayer, z: int, where: str) -> list[str]:
     if where or z <= CLUSTER_ZOOM:
         # Counted once and joined before any geometry is touched: the planner would count for every area anew.
         counts = (
-            f"SELECT t.area, count(*)::integer AS n FROM {released.id} t WHERE t.area IS NOT NULL{where} GROUP BY t.area"
+            f"SELECT t.area, count(*)::integer AS n FROM {released.id} t WHERE t.area IS NOT NULL{where}"
+            " GROUP BY t.area"
             if where
             else f"SELECT area, n FROM {released.id}_area_counts"
         )
