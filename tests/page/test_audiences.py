@@ -89,6 +89,7 @@ def test_view_as(visit: Opener, size: str) -> None:
     expect(divider).to_have_attribute("aria-valuenow", "0")
     divider.press("End")
     expect(divider).to_have_attribute("aria-valuenow", "100")
+    page.wait_for_function("() => document.querySelector('.knob').getBoundingClientRect().right > innerWidth - 10")
     knob, stage = divider.locator(".knob").bounding_box(), page.locator("#map").bounding_box()
     assert knob is not None
     assert stage is not None
