@@ -19,7 +19,8 @@ PAGE = 1000
 
 def run(rows: int = 300_000, rounds: int = 3) -> Outcome:
     out = Outcome(
-        "GeoJSON pages of up to 1,000 incidents of one audience in boxes of half a degree, over HTTP, four connections,"
+        "GeoJSON pages of up to 1,000 incidents of one audience in boxes of a fifth of a degree that"
+        " hold 1,000 to 5,000, over HTTP, four connections,"
         " one server process each, not compressed. Ours also names the areas, counts exactly and sorts; tipg"
         " adds a link"
         " to each record. Processor time of server and PostgreSQL; medians of the rounds."

@@ -39,7 +39,17 @@ def sample_tiles(index: TileIndex, zooms: Iterable[int], each: int, dice: np.ran
     return found
 
 
-def boxes(index: TileIndex, count: int, dice: np.random.Generator, side: float = 0.5) -> list[Box]:
-    """Boxes of `side` degrees around points chosen at random: west, south, east, north."""
-    chosen = index.lonlat[dice.integers(0, len(index.lonlat), count)]
-    return [(lon - side / 2, lat - side / 2, lon + side / 2, lat + side / 2) for lon, lat in chosen.round(4).tolist()]
+def boxes(
+    index: TileIndex, count: int, dice: np.random.Generator, side: float = 0.2, rows: tuple[int, int] = (1000, 5000)
+) -> list[Box]:
+    """Boxes of `side` degrees around points chosen at random that hold so many points: west, south, east, north.
+
+    Where there are not enough such boxes, others fill up.
+    """
+    found: list[Box] = []
+    others: list[Box] = []
+    for lon, lat in index.lonlat[dice.integers(0, len(index.lonlat), 20 * count)].round(4).tolist():
+        box = (lon - side / 2, lat - side / 2, lon + side / 2, lat + side / 2)
+        inside = int((np.abs(index.lonlat - (lon, lat)) <= side / 2).all(axis=1).sum())
+        (found if rows[0] <= inside <= rows[1] else others).append(box)
+    return [*found, *others][:count]

@@ -205,7 +205,7 @@ class Reader:
         keys = "".join(f', t."{s.name}"::text' for s in sort)
         by = ", ".join([*order, "t.fid"])
         # The page first, then its areas and texts: else they are made for every row that matches.
-        page = f'(SELECT * FROM "{layer}" t WHERE {condition.text} ORDER BY {by} LIMIT %s)'
+        page = f'SELECT * FROM "{layer}" t WHERE {condition.text} ORDER BY {by} LIMIT %s'
         rows = await self._rows(
             f"{_select(released, srid, keys, page)} ORDER BY {by}",
             [*condition.params, limit + 1],
@@ -218,8 +218,8 @@ class Reader:
     async def feature(self, layer: str, fid: int, srid: int = 4326) -> Feature | None:
         """One row by its released id, or None. An id that is hidden and one that never was are the same question."""
         released = self.layers[layer]
-        one = _select(released, srid, "", f'"{layer}"')
-        rows = await self._rows(f"{one} WHERE t.fid = %s ORDER BY t.fid", [fid])
+        one = _select(released, srid, "", f'SELECT * FROM "{layer}" WHERE fid = %s')
+        rows = await self._rows(f"{one} ORDER BY t.fid", [fid])
         return _feature(rows[0], _names(released)) if rows else None
 
     async def tile(self, layers: Sequence[str], z: int, x: int, y: int, where: Where) -> bytes:
@@ -287,13 +287,17 @@ def _names(released: ReleasedLayer) -> list[str]:
     return names + (["time_from", "time_to", "time_precision"] if released.has_time else [])
 
 
-def _select(released: ReleasedLayer, srid: int, keys: str, source: str) -> str:
-    """SELECT id, GeoJSON, properties in the order of `_names`, sort keys. 7 decimals of a degree, or centimetres."""
+def _select(released: ReleasedLayer, srid: int, keys: str, page: str) -> str:
+    """SELECT id, GeoJSON, properties in the order of `_names`, sort keys of the rows of `page` (a SELECT).
+
+    7 decimals of a degree, or centimetres.
+    """
     geometry, digits = ("geom", 7) if srid == 4326 else ("geom3857", 2)
     if srid not in (4326, 3857):
         raise BadQuery("crs: only EPSG:4326 and EPSG:3857 are served")
     point = released.layer.geometry == "point"
-    place = f"coalesce(t.{geometry}, b.{geometry})" if point else f"t.{geometry}"
+    own = f"ST_AsGeoJSON(t.{geometry}, {digits}, 0)"
+    place = f"coalesce({own}, b.place)" if point else own
     iso = '\'YYYY-MM-DD"T"HH24:MI:SS"Z"\''
     columns = []
     for f in released.fields:
@@ -304,8 +308,15 @@ def _select(released: ReleasedLayer, srid: int, keys: str, source: str) -> str:
     columns += ["t.place_precision", "t.area", *(("b.label", "b.km") if point else ("NULL::text", "NULL::integer"))]
     if released.has_time:
         columns += [f"to_char(t.time_from, {iso})", f"to_char(t.time_to, {iso})", "t.time_precision"]
-    join = "LEFT JOIN blur_areas b ON b.id = t.area" if point else ""
-    return f"SELECT t.fid, ST_AsGeoJSON({place}, {digits}, 0), {', '.join(columns)}{keys} FROM {source} t {join}"
+    areas, join = "", ""
+    if point:
+        # Many rows stand for one area: its outline is written out once.
+        areas = (
+            f", b AS MATERIALIZED (SELECT id, label, km, ST_AsGeoJSON({geometry}, {digits}, 0) AS place"
+            " FROM blur_areas WHERE id IN (SELECT area FROM t))"
+        )
+        join = " LEFT JOIN b ON b.id = t.area"
+    return f"WITH t AS MATERIALIZED ({page}){areas} SELECT t.fid, {place}, {', '.join(columns)}{keys} FROM t{join}"
 
 
 def _feature(row: TupleRow, names: Sequence[str]) -> Feature:
