@@ -1,5 +1,5 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -19,6 +19,25 @@ function precompress(): Plugin {
           this.emitFile({ type: 'asset', fileName: `${name}.br`, source: brotliCompressSync(source, { params }) });
         }
       },
+    },
+  };
+}
+
+const SHIPPED = ['maplibre-gl', 'svelte', 'mgrs', '@fontsource/noto-sans', '@fontsource/noto-sans-arabic'];
+
+/** Puts the licences of what the page carries beside it. */
+function licences(): Plugin {
+  return {
+    name: 'licences',
+    apply: 'build',
+    generateBundle() {
+      const texts = SHIPPED.map((name) => {
+        const folder = `node_modules/${name}`;
+        const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
+        if (!file) throw new Error(`${folder} holds no licence`);
+        return `${name}\n${'='.repeat(name.length)}\n\n${readFileSync(`${folder}/${file}`, 'utf-8').trim()}\n`;
+      });
+      this.emitFile({ type: 'asset', fileName: 'licences.txt', source: `${readFileSync('NOTICE.md', 'utf-8')}\n${texts.join('\n')}` });
     },
   };
 }
@@ -52,7 +71,7 @@ function preload(): Plugin {
 const server = process.env.PARALLAX_SERVER ?? 'http://127.0.0.1:8000';
 
 export default defineConfig({
-  plugins: [svelte(), preload(), precompress()],
+  plugins: [svelte(), preload(), licences(), precompress()],
   define: { __VERSION__: JSON.stringify(JSON.parse(readFileSync('package.json', 'utf-8')).version) },
   build: {
     target: 'es2023',

@@ -155,6 +155,21 @@ def test_sign_in_takes_one_where_the_link_led(visit: Opener) -> None:
     seen.page.wait_for_function("() => location.hash.includes('a=strict&m=8.00/5.0000/19.0000')")
 
 
+def test_a_session_that_ends(visit: Opener) -> None:
+    """What it showed goes from the screen; a sign-in leads back."""
+    seen = visit("#a=strict_ops&m=9/5.76/20.67", account="officer")
+    seen.tab("list")
+    seen.matched()
+    seen.page.context.clear_cookies()
+    seen.page.get_by_role("button", name="Zoom in").click()
+    expect(seen.page.locator(".banner.top .mark")).to_have_text("PUBLIC")
+    expect(seen.page.get_by_role("dialog")).to_contain_text("strict_ops")
+    seen.page.get_by_label("Name").fill("officer")
+    seen.page.get_by_label("Password").fill(PASSWORD)
+    seen.page.get_by_label("Password").press("Enter")
+    expect(seen.page.locator(".banner.top .mark")).to_have_text("STRICTLY CONFIDENTIAL // OPS")
+
+
 def test_compare_needs_two(visit: Opener) -> None:
     seen = visit()
     seen.page.get_by_test_id("view-as").click()

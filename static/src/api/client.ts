@@ -23,6 +23,13 @@ export function onReachable(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
+const refusals = new Set<(status: number, path: string) => void>();
+
+/** Hear of refusals: a session can end while the page is open. */
+export function onRefused(listener: (status: number, path: string) => void): void {
+  refusals.add(listener);
+}
+
 export function report(reachable: boolean): void {
   for (const listener of listeners) listener(reachable);
 }
@@ -49,6 +56,7 @@ async function ask(path: string, init: RequestInit): Promise<Response> {
   } catch {
     // a body that is no problem document says no more than its status
   }
+  for (const listener of refusals) listener(response.status, path);
   throw new Refused(response.status, detail);
 }
 

@@ -1,4 +1,4 @@
-/** What the server says to the page. Kept by hand beside the server's own description until it is generated from it. */
+/** What the server says to the page: the documents of `/api/session`, `/{audience}/manifest`, `/search` and `…/items`. */
 
 export interface Audience {
   id: string;

@@ -27,9 +27,10 @@ export function under(map: Map, x: number, y: number, layers: readonly LayerEntr
   const wanted = new Set(layers.filter((layer) => base || layer.group !== 'base').map((layer) => layer.id));
   const points: string[] = [];
   const fills: string[] = [];
-  for (const layer of map.getStyle().layers) {
-    const id = layerOf(layer);
-    if (!id || !wanted.has(id)) continue;
+  for (const part of map.getLayersOrder()) {
+    const layer = map.getLayer(part);
+    const id = layer && layerOf(layer);
+    if (!layer || !id || !wanted.has(id)) continue;
     if (layer.type === 'circle' || layer.type === 'symbol') points.push(layer.id);
     else if (layer.type === 'fill') fills.push(layer.id);
   }

@@ -11,7 +11,7 @@ export interface Look {
 }
 
 /** Which layer of the list a style layer draws. */
-export function layerOf(layer: LayerSpecification): string | null {
+export function layerOf(layer: { metadata?: unknown }): string | null {
   const metadata = layer.metadata as Record<string, unknown> | undefined;
   const id = metadata?.['parallax:layer'];
   return typeof id === 'string' ? id : null;

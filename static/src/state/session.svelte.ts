@@ -1,5 +1,5 @@
 /** Who is here, as which audience they work, and as which second one they look. */
-import { onReachable, read, Refused, send } from '../api/client';
+import { onReachable, onRefused, read, Refused, send } from '../api/client';
 import type { Account, Audience, SessionAnswer } from '../api/types';
 import { t, words } from '../i18n/index.svelte';
 import { screen } from './screen.svelte';
@@ -25,6 +25,32 @@ class Session {
 
   constructor() {
     onReachable((reachable) => (this.reachable = reachable));
+    onRefused((status, path) => {
+      const asked = path.split('/')[1];
+      if ((status === 401 || status === 404) && this.account && asked !== 'api') void this.#recheck();
+    });
+  }
+
+  #checking = false;
+
+  /** Has the session ended? Then what it showed goes from the screen, and a sign-in leads back to it. */
+  async #recheck(): Promise<void> {
+    if (this.#checking) return;
+    this.#checking = true;
+    try {
+      this.#meet(await read<SessionAnswer>('/api/session'));
+      const working = this.picture?.audience.id;
+      if (working && !this.audiences.some((one) => one.id === working)) {
+        this.wanted = working;
+        this.signingIn = true;
+        this.wantedSecond = null;
+        await this.work(this.audiences[0]);
+      }
+    } catch {
+      // the banner tells when the server does not answer
+    } finally {
+      this.#checking = false;
+    }
   }
 
   /** Ask who is here and open a picture: the wanted audience's, else the public one. */
