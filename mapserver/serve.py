@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -102,7 +103,7 @@ class Supervisor:
             stack.enter_context(lock.hold(self.settings.home, lock.SERVE))
             listening: tuple[process.Name, ...] = ("reader", "desk")
             sockets = {name: stack.enter_context(process.open_socket(self.settings, name)) for name in listening}
-            stack.enter_context(_signals())
+            asked = stack.enter_context(_signals())
             try:
                 cluster = prepare.embedded(self.settings)
                 if cluster:
@@ -116,12 +117,12 @@ class Supervisor:
                 first = [child for child in children if child.name in sockets]
                 for child in first:
                     child.start()
-                self._wait_until_ready(first)
+                self._wait_until_ready(first, asked)
                 for child in children:
                     if child not in first:
                         child.start()
                 ready(f"http://{_shown(self.settings.host)}:{self.settings.port}/")
-                self._watch(children)
+                self._watch(children, asked)
             except Stop:
                 self.say("stopping")
             finally:
@@ -160,10 +161,11 @@ class Supervisor:
             (self.settings.home / "run").chmod(0o711)
         return children
 
-    def _wait_until_ready(self, children: list[Child]) -> None:
+    def _wait_until_ready(self, children: list[Child], asked: threading.Event) -> None:
         deadline = time.monotonic() + READY_SECONDS
         waiting = {"reader": self.settings.port, "desk": self.settings.desk_port}
         while waiting:
+            _heed(asked)
             self._bury(children)
             host = self.settings.host
             waiting = {name: port for name, port in waiting.items() if not _answers(host, port, process.HEALTH[name])}
@@ -174,8 +176,9 @@ class Supervisor:
             if waiting:
                 time.sleep(0.05)
 
-    def _watch(self, children: list[Child]) -> None:
+    def _watch(self, children: list[Child], asked: threading.Event) -> None:
         while True:
+            _heed(asked)
             time.sleep(0.5)
             self._bury(children)
 
@@ -196,20 +199,30 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Signals to stop raise Stop in the main thread, once."""
+def _signals() -> Iterator[threading.Event]:
+    """Signals to stop raise Stop in the main thread, once, and are noted in the event.
+
+    An exception that lands in a destructor or a callback of the interpreter is lost; the event is not. Whoever waits
+    in a loop heeds it.
+    """
+    asked = threading.Event()
 
     def stop(_: int, __: FrameType | None) -> None:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        raise Stop
+        if not asked.is_set():
+            asked.set()
+            raise Stop
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
-        yield
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _heed(asked: threading.Event) -> None:
+    if asked.is_set():
+        raise Stop
 
 
 def _stop(children: list[Child]) -> None:
