@@ -195,7 +195,9 @@ class Vault:
                 sql.SQL(", ").join(map(sql.Identifier, names)), sql.Identifier("vault", table.name)
             )
         )
-        self._conn.execute("ALTER TABLE stage ADD seq integer GENERATED ALWAYS AS IDENTITY, ADD UNIQUE (source_id)")
+        self._conn.execute(
+            "ALTER TABLE stage ADD seq integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ADD UNIQUE (source_id)"
+        )
         count = 0
         copy_in = sql.SQL("COPY stage ({}) FROM STDIN").format(sql.SQL(", ").join(map(sql.Identifier, names)))
         with self._conn.cursor() as cursor, cursor.copy(copy_in) as copy:
@@ -212,14 +214,15 @@ class Vault:
     def _place(self) -> None:
         """Administrative codes by the frozen outlines: the commune that holds the point, else the nearest close by."""
         self._conn.execute(
-            "UPDATE stage s SET admin1 = a2.parent, admin2 = a3.parent, admin3 = a3.code"
-            " FROM (SELECT s.seq, coalesce("
+            # Found once a record and joined by its key; else time grows with the square of the records.
+            "WITH found AS MATERIALIZED (SELECT s.seq, coalesce("
             "   (SELECT a.code FROM vault.areas_of_reference a WHERE a.kind = 'admin3' AND a.kind LIKE 'admin%%'"
             "     AND ST_Intersects(a.geom, s.geom) ORDER BY a.code LIMIT 1),"
             "   (SELECT a.code FROM vault.areas_of_reference a WHERE a.kind = 'admin3' AND a.kind LIKE 'admin%%'"
             "     AND a.geom && ST_Expand(s.geom, %(near)s) AND ST_DWithin(a.geom, s.geom, %(near)s)"
             "     ORDER BY ST_Distance(a.geom, s.geom), a.code LIMIT 1)) AS code"
-            "   FROM stage s WHERE s.geom IS NOT NULL) found"
+            "   FROM stage s WHERE s.geom IS NOT NULL)"
+            " UPDATE stage s SET admin1 = a2.parent, admin2 = a3.parent, admin3 = a3.code FROM found"
             " JOIN vault.areas_of_reference a3 ON a3.kind = 'admin3' AND a3.code = found.code"
             " JOIN vault.areas_of_reference a2 ON a2.kind = 'admin2' AND a2.code = a3.parent"
             " WHERE found.seq = s.seq",
